@@ -1,0 +1,259 @@
+"""The configuration: one model a stage, unknown keys refused, YAML and overrides.
+
+Defaults are the main job, X-Net on the embedded phantom. A preset is a YAML file of
+`dualnet/presets`; `--config FILE` and `--set stage.key=value` are laid over it.
+"""
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dualnet.errors import ConfigError
+
+Modality = Literal["fused", "image", "metadata"]
+MetadataField = Literal["age", "follow_up", "view", "sex"]
+LabelRule = Literal["first", "soft"]
+
+
+class Stage(BaseModel):
+    """Base of the stages: frozen, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DataConfig(Stage):
+    """Where the radiographs are."""
+
+    path: Path | None = Field(None, description="Dataset folder; none: the phantom.")
+    format: Literal["nih"] | None = Field(None, description="Reader; none: found out.")
+    sample: int | None = Field(
+        None, ge=3, description="Draw patients until about this many radiographs."
+    )
+    image_size: int = Field(256, ge=32, le=1024, description="Side in pixels.")
+    cache: Path | None = Field(
+        None, description="Cache folder; none: cache/<dataset>-<digest of its path>."
+    )
+    workers: int = Field(2, ge=1, le=256, description="Pictures decoded at once.")
+
+
+class PhantomConfig(Stage):
+    """The synthetic radiographs that are used where no dataset is named."""
+
+    images: int = Field(2400, ge=30)
+    patients: int = Field(700, ge=9)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _images_reach_every_patient(self) -> Self:
+        if self.images < self.patients:
+            raise ValueError("phantom.images must be at least phantom.patients")
+        return self
+
+
+class SplitConfig(Stage):
+    """How patients are divided among the parts."""
+
+    method: Literal["ratios", "official"] = "ratios"
+    train: float = Field(0.7, gt=0, lt=1)
+    val: float = Field(0.1, gt=0, lt=1, description="Of the official train_val too.")
+    test: float = Field(0.2, gt=0, lt=1)
+    rare_findings: Literal["refuse", "train"] = Field(
+        "refuse", description="A finding with fewer patients than there are parts."
+    )
+
+    @model_validator(mode="after")
+    def _ratios_sum_to_one(self) -> Self:
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"split.train + val + test must be 1, not {total:g}")
+        return self
+
+
+class ModelConfig(Stage):
+    """The dual classifier."""
+
+    modality: Modality = "fused"
+    image_branch: Literal["xnet", "residual"] = "xnet"
+    metadata_fields: tuple[MetadataField, ...] = ("age", "follow_up", "view")
+    metadata_units: tuple[int, ...] = (32, 16)
+    dropout: float = Field(0.3, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fields_are_few_and_different(self) -> Self:
+        if not self.metadata_fields or len(set(self.metadata_fields)) < len(
+            self.metadata_fields
+        ):
+            raise ValueError("model.metadata_fields must be one or more, each once")
+        return self
+
+
+class TrainingConfig(Stage):
+    """How the model is fitted."""
+
+    label_rule: LabelRule = Field("first", description="See dualnet.data.labels.")
+    epochs: int = Field(8, ge=1)
+    batch_size: int = Field(32, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    imbalance: Literal["none", "class_weights", "balanced_sampling"] = "none"
+    patience: int = Field(
+        5, ge=1, description="Epochs without a better validation macro AUROC."
+    )
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    compilation: Literal["auto", "xla", "none"] = "auto"
+    tensorboard: bool = True
+
+
+class EvaluationConfig(Stage):
+    """How a run is judged."""
+
+    batch_size: int = Field(64, ge=1)
+    resamples: int = Field(1000, ge=20, description="Patient bootstrap.")
+
+
+class Config(Stage):
+    """Everything that decides a run; with the data, it decides every bit of it."""
+
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: DataConfig = DataConfig()
+    phantom: PhantomConfig = PhantomConfig()
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+def preset_names() -> list[str]:
+    """Returns the names of the presets that ship with the package."""
+    folder = resources.files("dualnet") / "presets"
+    return sorted(
+        Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".yaml")
+    )
+
+
+def read_config(
+    *, preset: str | None = None, file: Path | None = None, overrides: Iterable[str] = ()
+) -> Config:
+    """Reads a configuration: preset, then file, then dotted overrides.
+
+    Args:
+        preset: Name of a preset, one of `preset_names()`.
+        file: YAML file laid over the preset.
+        overrides: Lines such as `training.epochs=1`; values are read as YAML.
+
+    Returns:
+        The whole configuration, checked.
+
+    Raises:
+        ConfigError: If a name, a key or a value is not known or not allowed.
+
+    Example:
+        >>> read_config(overrides=["training.epochs=1"]).training.epochs
+        1
+    """
+    values: dict[str, Any] = {}
+    if preset is not None:
+        values = _merge(values, _read_preset(preset))
+    if file is not None:
+        values = _merge(values, _read_yaml(_read_text(file), where=str(file)))
+    for line in overrides:
+        values = _merge(values, _parse_override(line))
+    return parse_config(values, where=str(file or preset or "configuration"))
+
+
+def parse_config(values: Mapping[str, Any], *, where: str) -> Config:
+    """Checks plain values, as read from YAML, and returns the configuration.
+
+    Args:
+        values: Stage names to their keys and values.
+        where: Named in the error.
+
+    Returns:
+        The whole configuration.
+
+    Raises:
+        ConfigError: If a key is not known or a value not allowed.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "configuration"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(
+            f"{where}: `{key}`: {reason}. Received: {_short(first['input'])}. "
+            "See `dualnet train --help` and docs/architecture.md for the keys."
+        ) from None
+
+
+def format_config(config: Config) -> str:
+    """Returns the configuration as YAML that `read_config` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    if name not in preset_names():
+        raise ConfigError(
+            f"preset: must be one of {', '.join(preset_names())}. "
+            f"Received: {_short(name)}. Name a preset, or give --config FILE."
+        )
+    text = (resources.files("dualnet") / "presets" / f"{name}.yaml").read_text("utf-8")
+    return _read_yaml(text, where=f"preset {name}")
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{file}: must be a readable YAML file. "
+            f"Received: {type(error).__name__}. Check the path."
+        ) from error
+
+
+def _read_yaml(text: str, *, where: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise ConfigError(
+            f"{where} line {line}: must be YAML. Received: a syntax error. "
+            "Mend the line."
+        ) from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{where}: must map stages to keys. Received: {_short(values)}. "
+            "Write for instance `training: {epochs: 1}`."
+        )
+    return values
+
+
+def _parse_override(line: str) -> dict[str, Any]:
+    key, equals, value = line.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(
+            f"--set: must be stage.key=value. Received: {_short(line)}. "
+            "Write for instance --set training.epochs=1."
+        )
+    nested: Any = _read_yaml(f"value: {value}", where=f"--set {key}")["value"]
+    for part in reversed(key.strip().split(".")):
+        nested = {part: nested}
+    return nested
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merge(old, value) if both else value
+    return merged
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,78 @@
+"""Files that are whole or absent: written beside themselves, then renamed."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dualnet.errors import StorageError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a path beside `path` to write to; it is renamed to `path` at the end.
+
+    The parent folder is made. If the block raises, the unfinished file is removed
+    and `path` is as it was.
+
+    Args:
+        path: The file to write.
+
+    Yields:
+        The path to write to: same folder, same suffix.
+
+    Raises:
+        StorageError: If the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with atomic_path(file) as unfinished:
+        ...     _ = unfinished.write_text("whole")
+        >>> file.read_text()
+        'whole'
+    """
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        with unfinished.open("rb") as stream:
+            os.fsync(stream.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: must be writable, with room on its disk. "
+            f"Received: {error.strerror or type(error).__name__}. "
+            "Free some space or name another folder; nothing was half-written."
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file (UTF-8), whole or not at all.
+
+    Args:
+        path: The file.
+        text: What it is to hold.
+    """
+    with atomic_path(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, values: object) -> None:
+    """Writes plain values as JSON, keys in the order given, NaN refused.
+
+    Args:
+        path: The file.
+        values: What `json.dumps` takes.
+    """
+    write_text(path, json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

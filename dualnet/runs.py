@@ -1,0 +1,223 @@
+"""The run folder: what lies in it, written whole, read with checks.
+
+    runs/<name>/
+      config.yaml            the whole configuration
+      environment.json       versions, precision and compilation that were chosen
+      records.csv            the records that were used, with their part's patients
+      split.csv, split.json  the parts, and the certificate that no patient is in two
+      metadata_encoder.json  fitted on the training part
+      model.keras            the best model by validation macro AUROC
+      history.csv            one row an epoch
+      checkpoints/  tensorboard/  evaluation/  activations/
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+import dualnet
+from dualnet.config import Config, format_config, parse_config
+from dualnet.errors import RunError
+from dualnet.files import atomic_path, write_json, write_text
+
+FORMAT = 1  # raised when a run folder of before can no longer be read
+NEEDED = (
+    "config.yaml",
+    "environment.json",
+    "records.csv",
+    "split.csv",
+    "split.json",
+    "metadata_encoder.json",
+    "model.keras",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run.
+
+    Args:
+        path: The folder, `runs/<name>`.
+    """
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """The Keras model, best by validation macro AUROC."""
+        return self.path / "model.keras"
+
+    @property
+    def metadata_encoder(self) -> Path:
+        """The fitted encoder of the metadata."""
+        return self.path / "metadata_encoder.json"
+
+    @property
+    def history(self) -> Path:
+        """One row an epoch: losses, scores, seconds, pictures a second."""
+        return self.path / "history.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What training keeps while it goes on."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
+    def evaluation(self) -> Path:
+        """`metrics.json`, `predictions.csv` and `figures/`."""
+        return self.path / "evaluation"
+
+    @property
+    def activations(self) -> Path:
+        """Pictures of the intermediate activations."""
+        return self.path / "activations"
+
+    def write_config(self, config: Config) -> None:
+        """Writes `config.yaml`."""
+        write_text(self.path / "config.yaml", format_config(config))
+
+    def read_config(self) -> Config:
+        """Reads `config.yaml`."""
+        text = (self.path / "config.yaml").read_text("utf-8")
+        return parse_config(yaml.safe_load(text), where=f"{self.path}/config.yaml")
+
+    def write_environment(self, values: dict[str, Any]) -> None:
+        """Writes `environment.json`: the given values after the versions."""
+        versions = {"run_format": FORMAT, "dualnet": dualnet.__version__}
+        write_json(self.path / "environment.json", {**versions, **values})
+
+    def read_environment(self) -> dict[str, Any]:
+        """Reads `environment.json`."""
+        return json.loads((self.path / "environment.json").read_text("utf-8"))
+
+    def write_records(self, table: pd.DataFrame) -> None:
+        """Writes `records.csv`; findings are joined by `|`, as NIH joins them."""
+        rows = table.assign(findings=table["findings"].map("|".join))
+        write_table(self.path / "records.csv", rows)
+
+    def read_records(self) -> pd.DataFrame:
+        """Reads `records.csv` back into a records table (see `data.records`)."""
+        table = pd.read_csv(
+            self.path / "records.csv",
+            dtype={
+                "image_id": "str",
+                "path": "str",
+                "patient_id": "str",
+                "age_years": "float64",
+                "sex": "str",
+                "view_position": "str",
+                "follow_up": "Int64",
+                "findings": "str",
+                "source": "str",
+            },
+            keep_default_na=False,
+            na_values=[""],
+        )
+        tuples = {text: tuple(text.split("|")) for text in table["findings"].unique()}
+        return table.assign(findings=table["findings"].map(tuples))
+
+    def write_split(self, split: pd.DataFrame, certificate: dict[str, Any]) -> None:
+        """Writes `split.csv` and its certificate `split.json`."""
+        write_table(self.path / "split.csv", split)
+        write_json(self.path / "split.json", certificate)
+
+    def read_split(self) -> pd.DataFrame:
+        """Reads `split.csv`: `image_id`, `patient_id`, `part`."""
+        return pd.read_csv(self.path / "split.csv", dtype="str", keep_default_na=False)
+
+    def read_certificate(self) -> dict[str, Any]:
+        """Reads `split.json`."""
+        return json.loads((self.path / "split.json").read_text("utf-8"))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Writes a table as CSV, whole or not at all.
+
+    Args:
+        path: The file.
+        table: Its rows; the index is left out.
+    """
+    with atomic_path(path) as unfinished:
+        table.to_csv(unfinished, index=False)
+
+
+def open_run(path: Path) -> RunFolder:
+    """Opens a finished run.
+
+    Args:
+        path: The run folder.
+
+    Returns:
+        The folder, with all that it needs in it.
+
+    Raises:
+        RunError: If it is absent, incomplete, or was written by another version.
+    """
+    if not path.is_dir():
+        raise RunError(
+            f"{path}: must be a run folder. Received: no such folder. "
+            "Name the folder that `dualnet train --run` wrote."
+        )
+    missing = [name for name in NEEDED if not (path / name).is_file()]
+    if missing:
+        raise RunError(
+            f"{path}: must hold {', '.join(NEEDED)}. "
+            f"Received: no {', '.join(missing)}. Train the run to its end."
+        )
+    run = RunFolder(path)
+    _check_format(run)
+    return run
+
+
+def create_run(path: Path, *, overwrite: bool) -> RunFolder:
+    """Checks that a new run may be written at `path`; makes nothing yet.
+
+    Args:
+        path: The run folder to be.
+        overwrite: Whether a run that lies there may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: If something lies there that may not be replaced.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunError(
+            f"{path}: must be a folder or nothing. Received: a file. "
+            "Name another run folder."
+        )
+    full = path.is_dir() and any(path.iterdir())
+    if full and not (overwrite and (path / "config.yaml").is_file()):
+        advice = "--overwrite replaces a run" if not overwrite else "it holds no run"
+        raise RunError(
+            f"{path}: must be empty. Received: a folder with files in it. "
+            f"Name another folder ({advice})."
+        )
+    return RunFolder(path)
+
+
+def _check_format(run: RunFolder) -> None:
+    try:
+        environment = run.read_environment()
+        found, version = environment["run_format"], environment["dualnet"]
+    except (ValueError, KeyError, TypeError):
+        raise RunError(
+            f"{run.path}/environment.json: must name `run_format` and `dualnet`. "
+            "Received: neither could be read. Train the run again."
+        ) from None
+    if found != FORMAT:
+        raise RunError(
+            f"{run.path}: must be of run format {FORMAT}. Received: "
+            f"run_format={found!r}, written by dualnet {version}. "
+            "Use that version, or train the run again."
+        )
