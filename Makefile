@@ -1,0 +1,61 @@
+# Two commands for everybody: `make xnet` and `make test`. Each makes the virtual
+# environment and installs what is missing first.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN ?= runs/xnet
+DATA ?=
+
+# Plain lines where no terminal listens; TensorFlow's start-up chatter is left out.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: help xnet test test-jax test-slow lint format clean
+
+help:
+	@echo "make xnet      train, evaluate and look into X-Net (DATA=folder: on it; else the phantom)"
+	@echo "make test      run the tests"
+	@echo "make test-jax  run the tests of the core on JAX"
+	@echo "make test-slow run the slow tests too"
+	@echo "make lint      formatting, lint, types, layers"
+	@echo "make format    mend the formatting"
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+$(VENV)/.installed-jax: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,jax]"
+	touch $@
+
+xnet: $(VENV)/.installed
+	$(BIN)/python scripts/train_xnet.py --run $(RUN) --overwrite $(if $(DATA),--data $(DATA))
+	$(BIN)/python scripts/evaluate_sample.py $(RUN)
+	$(BIN)/python scripts/visualize_activations.py $(RUN)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not slow and not gpu and not weights"
+
+# What touches the framework; tables and pictures know of none.
+CORE_TESTS := tests/test_batches.py tests/test_image_branch.py tests/test_dual.py \
+	tests/test_fit.py tests/test_activations.py tests/test_jobs.py
+
+test-jax: $(VENV)/.installed-jax
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu and not weights" $(CORE_TESTS)
+
+test-slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not gpu and not weights"
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
