@@ -28,24 +28,33 @@ class Stage(BaseModel):
 class DataConfig(Stage):
     """Where the radiographs are."""
 
-    path: Path | None = Field(None, description="Dataset folder; none: the phantom.")
-    format: Literal["nih"] | None = Field(None, description="Reader; none: found out.")
+    path: Path | None = Field(
+        default=None, description="Dataset folder; none: the phantom."
+    )
+    format: Literal["nih"] | None = Field(
+        default=None, description="Reader; none: found out."
+    )
     sample: int | None = Field(
-        None, ge=3, description="Draw patients until about this many radiographs."
+        default=None,
+        ge=3,
+        description="Draw patients until about this many radiographs.",
     )
-    image_size: int = Field(256, ge=32, le=1024, description="Side in pixels.")
+    image_size: int = Field(default=256, ge=32, le=1024, description="Side in pixels.")
     cache: Path | None = Field(
-        None, description="Cache folder; none: cache/<dataset>-<digest of its path>."
+        default=None,
+        description="Cache folder; none: cache/<dataset>-<digest of its path>.",
     )
-    workers: int = Field(2, ge=1, le=256, description="Pictures decoded at once.")
+    workers: int = Field(
+        default=2, ge=1, le=256, description="Pictures decoded at once."
+    )
 
 
 class PhantomConfig(Stage):
     """The synthetic radiographs that are used where no dataset is named."""
 
-    images: int = Field(2400, ge=30)
-    patients: int = Field(700, ge=9)
-    seed: int = Field(0, ge=0)
+    images: int = Field(default=2400, ge=30)
+    patients: int = Field(default=700, ge=9)
+    seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _images_reach_every_patient(self) -> Self:
@@ -58,11 +67,14 @@ class SplitConfig(Stage):
     """How patients are divided among the parts."""
 
     method: Literal["ratios", "official"] = "ratios"
-    train: float = Field(0.7, gt=0, lt=1)
-    val: float = Field(0.1, gt=0, lt=1, description="Of the official train_val too.")
-    test: float = Field(0.2, gt=0, lt=1)
+    train: float = Field(default=0.7, gt=0, lt=1)
+    val: float = Field(
+        default=0.1, gt=0, lt=1, description="Of the official train_val too."
+    )
+    test: float = Field(default=0.2, gt=0, lt=1)
     rare_findings: Literal["refuse", "train"] = Field(
-        "refuse", description="A finding with fewer patients than there are parts."
+        default="refuse",
+        description="A finding with fewer patients than there are parts.",
     )
 
     @model_validator(mode="after")
@@ -80,7 +92,7 @@ class ModelConfig(Stage):
     image_branch: Literal["xnet", "residual"] = "xnet"
     metadata_fields: tuple[MetadataField, ...] = ("age", "follow_up", "view")
     metadata_units: tuple[int, ...] = (32, 16)
-    dropout: float = Field(0.3, ge=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _fields_are_few_and_different(self) -> Self:
@@ -94,14 +106,16 @@ class ModelConfig(Stage):
 class TrainingConfig(Stage):
     """How the model is fitted."""
 
-    label_rule: LabelRule = Field("first", description="See dualnet.data.labels.")
-    epochs: int = Field(8, ge=1)
-    batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
+    label_rule: LabelRule = Field(
+        default="first", description="See dualnet.data.labels."
+    )
+    epochs: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
     imbalance: Literal["none", "class_weights", "balanced_sampling"] = "none"
     patience: int = Field(
-        5, ge=1, description="Epochs without a better validation macro AUROC."
+        default=5, ge=1, description="Epochs without a better validation macro AUROC."
     )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     compilation: Literal["auto", "xla", "none"] = "auto"
@@ -111,14 +125,14 @@ class TrainingConfig(Stage):
 class EvaluationConfig(Stage):
     """How a run is judged."""
 
-    batch_size: int = Field(64, ge=1)
-    resamples: int = Field(1000, ge=20, description="Patient bootstrap.")
+    batch_size: int = Field(default=64, ge=1)
+    resamples: int = Field(default=1000, ge=20, description="Patient bootstrap.")
 
 
 class Config(Stage):
     """Everything that decides a run; with the data, it decides every bit of it."""
 
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     data: DataConfig = DataConfig()
     phantom: PhantomConfig = PhantomConfig()
     split: SplitConfig = SplitConfig()
@@ -136,7 +150,10 @@ def preset_names() -> list[str]:
 
 
 def read_config(
-    *, preset: str | None = None, file: Path | None = None, overrides: Iterable[str] = ()
+    *,
+    preset: str | None = None,
+    file: Path | None = None,
+    overrides: Iterable[str] = (),
 ) -> Config:
     """Reads a configuration: preset, then file, then dotted overrides.
 
@@ -249,8 +266,10 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merge(old, value) if both else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
     return merged
 
 
