@@ -1,0 +1,1 @@
+"""How good a model is: scores, intervals by patient, baselines beside, a verdict."""

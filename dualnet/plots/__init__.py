@@ -1,0 +1,1 @@
+"""Arrays to figures: no model is called here, nothing is shown on a screen."""
