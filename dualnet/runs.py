@@ -1,14 +1,14 @@
 """The run folder: what lies in it, written whole, read with checks.
 
-    runs/<name>/
-      config.yaml            the whole configuration
-      environment.json       versions, precision and compilation that were chosen
-      records.csv            the records that were used, with their part's patients
-      split.csv, split.json  the parts, and the certificate that no patient is in two
-      metadata_encoder.json  fitted on the training part
-      model.keras            the best model by validation macro AUROC
-      history.csv            one row an epoch
-      checkpoints/  tensorboard/  evaluation/  activations/
+runs/<name>/
+  config.yaml            the whole configuration
+  environment.json       versions, precision and compilation that were chosen
+  records.csv            the records that were used, with their part's patients
+  split.csv, split.json  the parts, and the certificate that no patient is in two
+  metadata_encoder.json  fitted on the training part
+  model.keras            the best model by validation macro AUROC
+  history.csv            one row an epoch
+  checkpoints/  tensorboard/  evaluation/  activations/
 """
 
 import json
@@ -123,7 +123,7 @@ class RunFolder:
             na_values=[""],
         )
         tuples = {text: tuple(text.split("|")) for text in table["findings"].unique()}
-        return table.assign(findings=table["findings"].map(tuples))
+        return table.assign(findings=table["findings"].map(tuples.__getitem__))
 
     def write_split(self, split: pd.DataFrame, certificate: dict[str, Any]) -> None:
         """Writes `split.csv` and its certificate `split.json`."""

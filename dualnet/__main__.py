@@ -1,0 +1,7 @@
+"""`python -m dualnet`: the same as the command `dualnet`."""
+
+import sys
+
+from dualnet.cli import main
+
+sys.exit(main())

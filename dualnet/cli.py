@@ -1,0 +1,251 @@
+"""The commands: parse, one library call, say where the result lies.
+
+Heavy parts are imported inside the commands, so that `--help` answers at once.
+Exit status: 0 done, 1 a failure, 2 bad input with one line on standard error.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import dualnet
+from dualnet.errors import DualNetError
+
+app = typer.Typer(
+    name="dualnet",
+    help="Train, judge and look inside classifiers that read a chest radiograph "
+    "together with the patient's record. Not a medical device.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Dataset folder; none: the phantom.")
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="Reader, by name; none: found out.")
+]
+CacheFolder = Annotated[
+    Path | None, typer.Option("--cache", help="Cache folder; none: cache/<dataset>-….")
+]
+Preset = Annotated[str, typer.Option("--preset", help="Preset, by name.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML laid over the preset.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="stage.key=value, again and again."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _dualnet(
+    version: Annotated[bool, typer.Option("--version", help="Say it.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    del debug  # read in `main`, before anything can fail
+    if version:
+        typer.echo(f"dualnet {dualnet.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    images: Annotated[int, typer.Option(min=1, help="Radiographs.")] = 2400,
+    patients: Annotated[int, typer.Option(min=1, help="Patients.")] = 700,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Side, pixels.")] = 256,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+) -> None:
+    """Draw synthetic radiographs in NIH's own format, with known truth."""
+    from dualnet.data.phantom import make_phantom
+    from dualnet.progress import show_progress
+
+    with show_progress("drawing the phantom") as progress:
+        make_phantom(
+            out,
+            num_images=images,
+            num_patients=patients,
+            seed=seed,
+            size=size,
+            workers=workers,
+            progress=progress,
+        )
+    typer.echo(f"{images:,} radiographs of {patients:,} patients: {out}")
+
+
+@app.command()
+def prepare(
+    data: Data = None,
+    format: Format = None,  # noqa: A002 - the option's name
+    cache: CacheFolder = None,
+    image_size: Annotated[int, typer.Option(min=32, max=1024)] = 256,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 2,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Recompute every checksum.")
+    ] = False,
+) -> None:
+    """Decode every picture once into the packed cache."""
+    from dualnet.config import read_config
+    from dualnet.jobs.prepare import prepare_data
+
+    config = read_config(
+        overrides=_options(
+            data=data,
+            format=format,
+            cache=cache,
+            image_size=image_size,
+            workers=workers,
+        )
+    )
+    prepared = prepare_data(config, verify=verify)
+    typer.echo(
+        f"{len(prepared.image_ids):,} pictures, {len(prepared.rejects):,} refused: "
+        f"{prepared.folder}"
+    )
+
+
+@app.command()
+def train(  # noqa: PLR0913 - one argument an option
+    run: Annotated[Path, typer.Option("--run", help="Run folder to write.")],
+    preset: Preset = "xnet",
+    data: Data = None,
+    format: Format = None,  # noqa: A002 - the option's name
+    cache: CacheFolder = None,
+    sample: Annotated[
+        int | None, typer.Option(min=3, help="Draw patients: about so many pictures.")
+    ] = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that lies there.")
+    ] = False,
+) -> None:
+    """Train a model and write its run folder."""
+    from dualnet.config import read_config
+    from dualnet.jobs.train import train_run
+
+    options = _options(data=data, format=format, cache=cache, sample=sample)
+    settings = read_config(
+        preset=preset, file=config, overrides=[*options, *(overrides or [])]
+    )
+    train_run(settings, run, overwrite=overwrite)
+    typer.echo(f"run folder: {run}")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Another dataset; none: the run's.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Draw patients: about so many pictures.")
+    ] = None,
+    cache: CacheFolder = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; none: RUN/evaluation.")
+    ] = None,
+) -> None:
+    """Judge a run beside its baselines, and say in words what they show."""
+    from dualnet.jobs.evaluate import evaluate_run
+
+    result = evaluate_run(
+        run, data=data, part=part, sample=sample, cache=cache, out=out
+    )
+    typer.echo(result.text)
+    typer.echo(f"evaluation: {result.folder}")
+
+
+@app.command()
+def visualize(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,
+    image_id: Annotated[
+        str | None, typer.Option(help="A radiograph of the run's records.")
+    ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            help="Such as age=57,view=AP,follow_up=0,sex=F; the rest unknown."
+        ),
+    ] = None,
+    layers: Annotated[
+        list[str] | None, typer.Option(help="Layer name or pattern; none: all stages.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; none: RUN/activations/….")
+    ] = None,
+) -> None:
+    """Draw the intermediate activations for one radiograph."""
+    from dualnet.jobs.visualize import visualize_run
+
+    folder = visualize_run(
+        run, image=image, image_id=image_id, metadata=metadata, layers=layers, out=out
+    )
+    typer.echo(f"activations: {folder / 'index.html'}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: The words after the program's name; none: those it was called with.
+
+    Returns:
+        The exit status: 0 done, 1 a failure, 2 bad input, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    _show_log_lines()
+    try:
+        status = app(words or ["--help"], standalone_mode=False, prog_name="dualnet")
+    except (DualNetError, typer.TyperException) as error:
+        return _fail(error, status=2, debug=debug)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("stopped", err=True)
+        return 130
+    except Exception as error:  # noqa: BLE001 - the last door: one line, not a traceback
+        return _fail(error, status=1, debug=debug)
+    return status if isinstance(status, int) else 0
+
+
+def _fail(error: Exception, *, status: int, debug: bool) -> int:
+    if debug:
+        logging.getLogger("dualnet").exception("traceback", exc_info=error)
+    if isinstance(error, typer.TyperException):
+        said = getattr(error, "format_message", error.__str__)().rstrip(".")
+        text = f"dualnet: {said}. See `dualnet --help`."
+    elif isinstance(error, DualNetError):
+        text = str(error)
+    else:
+        text = f"dualnet: {type(error).__name__}: {error}. Say --debug for a traceback."
+    typer.echo(" ".join(text.split()), err=True)
+    return status
+
+
+def _options(**options: object) -> list[str]:
+    keys = [f"data.{'path' if name == 'data' else name}" for name in options]
+    named = zip(keys, options.values(), strict=True)
+    return [f"{key}={value}" for key, value in named if value is not None]
+
+
+def _show_log_lines() -> None:
+    """Sends dualnet's log lines to standard error, plainly."""
+    # TensorFlow says on every start which instructions it was built for.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logger = logging.getLogger("dualnet")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

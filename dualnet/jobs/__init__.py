@@ -1,0 +1,1 @@
+"""The main jobs, one a command: the command line, scripts and notebooks call them."""

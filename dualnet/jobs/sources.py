@@ -1,0 +1,122 @@
+"""What every job starts from: the records named by the configuration, and their cache."""
+
+import hashlib
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from dualnet.config import Config
+from dualnet.data.cache import Cache, prepare_cache
+from dualnet.data.phantom import make_phantom
+from dualnet.data.readers import read_records
+from dualnet.data.records import RecordSet
+from dualnet.progress import show_progress
+
+logger = logging.getLogger(__name__)
+
+PHANTOM_FOLDER = Path("data")
+CACHE_FOLDER = Path("cache")
+
+
+def read_source(config: Config) -> RecordSet:
+    """Reads the configured dataset; where none is named, makes and reads the phantom.
+
+    Args:
+        config: The whole configuration.
+
+    Returns:
+        The records, with rows whose picture is not on disk.
+    """
+    if config.data.path is None:
+        records = read_records(_make_phantom(config))
+    else:
+        records = read_records(config.data.path, format=config.data.format)
+    rows, absent = len(records.table), records.num_without_picture
+    logger.info(
+        "%s: %s rows read, %s without a picture, %s used",
+        records.folder,
+        f"{rows:,}",
+        f"{absent:,}",
+        f"{rows - absent:,}",
+    )
+    return records
+
+
+def prepare(table: pd.DataFrame, config: Config, folder: Path) -> Cache:
+    """Prepares, reuses or goes on with the cache of a records table.
+
+    Args:
+        table: Records whose picture is on disk.
+        config: The whole configuration.
+        folder: The dataset's folder; the cache is named after it unless
+            `data.cache` names another.
+
+    Returns:
+        The cache, which holds every picture of `table` that could be read.
+    """
+    where = config.data.cache or cache_folder(folder, config.data.image_size)
+    with show_progress("preparing pictures") as progress:
+        cache = prepare_cache(
+            table,
+            where,
+            image_size=config.data.image_size,
+            workers=config.data.workers,
+            progress=progress,
+        )
+    return cache
+
+
+def cache_folder(folder: Path, image_size: int) -> Path:
+    """Returns where the cache of a dataset lies if nobody names a place.
+
+    Args:
+        folder: The dataset's folder.
+        image_size: Side of the cached pictures, in pixels.
+
+    Returns:
+        `cache/<folder's name>-<digest of its path>-<side>px`.
+    """
+    path = folder.resolve()
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return CACHE_FOLDER / f"{path.name}-{digest}-{image_size}px"
+
+
+def keep_cached(table: pd.DataFrame, cache: Cache) -> pd.DataFrame:
+    """Leaves out, and says, the rows whose picture could not be read.
+
+    Args:
+        table: Records.
+        cache: Their cache.
+
+    Returns:
+        The rows whose picture the cache holds.
+    """
+    cached = table["image_id"].isin(cache.image_ids)
+    refused = int((~cached).sum())
+    if refused:
+        logger.info(
+            "%s of %s pictures refused: see %s",
+            f"{refused:,}",
+            f"{len(table):,}",
+            cache.folder / "rejects.csv",
+        )
+    return table[cached].reset_index(drop=True)
+
+
+def _make_phantom(config: Config) -> Path:
+    phantom, size = config.phantom, config.data.image_size
+    name = f"phantom-{phantom.images}-of-{phantom.patients}-{size}px-{phantom.seed}"
+    folder = PHANTOM_FOLDER / name
+    logger.info("no dataset named: using the phantom in %s", folder)
+    with show_progress("drawing the phantom") as progress:
+        make_phantom(
+            folder,
+            num_images=phantom.images,
+            num_patients=phantom.patients,
+            seed=phantom.seed,
+            size=size,
+            workers=config.data.workers,
+            progress=progress,
+        )
+    return folder

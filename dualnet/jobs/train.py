@@ -1,0 +1,239 @@
+"""`dualnet train`: records, split, cache, batches, model, run folder."""
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dualnet.config import Config
+from dualnet.data.batches import Batches
+from dualnet.data.cache import Cache
+from dualnet.data.labels import Targets, full_labels, make_targets
+from dualnet.data.metadata import MetadataEncoder
+from dualnet.data.readers import read_official_lists
+from dualnet.data.records import RecordSet
+from dualnet.data.split import (
+    check_split,
+    make_certificate,
+    sample_patients,
+    split_by_ratios,
+    split_official,
+)
+from dualnet.jobs.sources import keep_cached, prepare, read_source
+from dualnet.runs import RunFolder, create_run
+from dualnet.training.fit import fit
+from dualnet.training.recipe import class_weights, sampling_weights
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """What a model is fitted on, row by row.
+
+    Args:
+        table: Records, one row a radiograph, without those that were refused.
+        split: `image_id`, `patient_id`, `part`, in the order of `table`.
+        cache: The pictures.
+        targets: By the label rule, in the order of `table`.
+        encoder: Fitted on the training part.
+        records: As they were read.
+    """
+
+    table: pd.DataFrame
+    split: pd.DataFrame
+    cache: Cache
+    targets: Targets
+    encoder: MetadataEncoder
+    records: RecordSet
+
+    def rows(self, part: str) -> np.ndarray:
+        """Returns the positions in `table` of one part, int64."""
+        return np.flatnonzero(self.split["part"].to_numpy() == part)
+
+
+def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFolder:
+    """Trains a model and writes its run folder.
+
+    All that can be wrong with the data is found before the run folder is touched.
+
+    Args:
+        config: The whole configuration.
+        path: The run folder to be.
+        overwrite: Whether a run that lies there may be replaced.
+
+    Returns:
+        The finished run.
+    """
+    run = create_run(path, overwrite=overwrite)
+    data = read_training_data(config)
+    if overwrite and path.exists():
+        shutil.rmtree(path)
+    write_inputs(run, config, data)
+    fit(
+        config,
+        run,
+        train=make_batches(config, data, "train"),
+        val=make_batches(config, data, "val"),
+        val_labels=full_labels(
+            data.table["findings"].iloc[data.rows("val")], data.records.vocabulary
+        ),
+        class_names=data.targets.class_names,
+    )
+    logger.info("run folder: %s", run.path)
+    return run
+
+
+def read_training_data(config: Config) -> TrainingData:
+    """Reads, samples, splits and prepares what the configuration names.
+
+    Args:
+        config: The whole configuration.
+
+    Returns:
+        The rows that are used, with their parts, pictures and targets.
+    """
+    records = read_source(config)
+    table = records.pictured()
+    if config.data.sample is not None:
+        table = sample_patients(table, num_images=config.data.sample, seed=config.seed)
+        logger.info("%s radiographs sampled, by patient", f"{len(table):,}")
+    split = split_patients(table, records, config)
+    cache = prepare(table, config, records.folder)
+    table = keep_cached(table, cache)
+    split = split[split["image_id"].isin(table["image_id"])].reset_index(drop=True)
+    check_split(split)
+    targets = make_targets(
+        list(table["findings"]), records.vocabulary, config.training.label_rule
+    )
+    _log_dropped(targets, config.training.label_rule)
+    fields = config.model.metadata_fields
+    encoder = MetadataEncoder(fields).fit(table[split["part"] == "train"])
+    return TrainingData(
+        table=table,
+        split=split,
+        cache=cache,
+        targets=targets,
+        encoder=encoder,
+        records=records,
+    )
+
+
+def split_patients(
+    table: pd.DataFrame, records: RecordSet, config: Config
+) -> pd.DataFrame:
+    """Divides the patients as the configuration says.
+
+    Args:
+        table: The rows to divide.
+        records: The dataset they are of.
+        config: The whole configuration.
+
+    Returns:
+        `image_id`, `patient_id`, `part`, in the order of `table`, checked.
+    """
+    split = config.split
+    if split.method == "official":
+        parts = split_official(
+            table,
+            read_official_lists(records.folder),
+            val=split.val,
+            seed=config.seed,
+            rare_findings=split.rare_findings,
+        )
+    else:
+        parts = split_by_ratios(
+            table,
+            ratios={"train": split.train, "val": split.val, "test": split.test},
+            seed=config.seed,
+            rare_findings=split.rare_findings,
+        )
+    check_split(parts)
+    sizes = parts["part"].value_counts()
+    logger.info(
+        "split by patient: %s; no patient in two parts",
+        ", ".join(f"{part} {sizes[part]:,}" for part in ("train", "val", "test")),
+    )
+    return parts
+
+
+def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
+    """Makes the batches of one part; the training part is shuffled and weighted.
+
+    Args:
+        config: The whole configuration.
+        data: What the model is fitted on.
+        part: `train`, `val` or `test`.
+
+    Returns:
+        Batches of `({"image", "metadata"}, targets)`.
+    """
+    rows = data.rows(part)
+    targets = data.targets.values[rows]
+    training = part == "train"
+    imbalance = config.training.imbalance if training else "none"
+    weights = draws = None
+    if imbalance == "class_weights":
+        weights = targets @ class_weights(targets)
+    if imbalance == "balanced_sampling":
+        draws = sampling_weights(targets)
+    return Batches(
+        data.cache,
+        data.cache.rows(data.table["image_id"].iloc[rows]),
+        data.encoder.transform(data.table.iloc[rows]),
+        targets,
+        batch_size=config.training.batch_size,
+        seed=config.seed if training else None,
+        sample_weights=weights,
+        sampling_weights=draws,
+        modality=config.model.modality,
+    )
+
+
+def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
+    """Writes what a run starts from: configuration, records, split, encoder.
+
+    Args:
+        run: The run folder.
+        config: The whole configuration.
+        data: What the model is fitted on.
+    """
+    records, table = data.records, data.table
+    certificate = make_certificate(
+        data.split,
+        table,
+        config_values={
+            **config.split.model_dump(mode="json"),
+            "seed": config.seed,
+            "sample": config.data.sample,
+            "label_rule": config.training.label_rule,
+        },
+        digests=records.digests,
+        targets_dropped=data.targets.dropped,
+        counts={
+            "rows_read": len(records.table),
+            "rows_without_picture": records.num_without_picture,
+            "pictures_refused": len(data.cache.rejects),
+            "radiographs_used": len(table),
+        },
+    )
+    run.write_config(config)
+    run.write_records(table)
+    run.write_split(data.split, certificate)
+    data.encoder.save(run.metadata_encoder)
+
+
+def _log_dropped(targets: Targets, rule: str) -> None:
+    for row in targets.dropped.itertuples():
+        if row.dropped:
+            logger.info(
+                "label rule `%s` drops %s of %s %s (%.0f %%)",
+                rule,
+                f"{row.dropped:,}",
+                f"{row.present:,}",
+                row.finding,
+                100 * float(str(row.dropped_share)),
+            )
