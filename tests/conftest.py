@@ -1,0 +1,38 @@
+"""What all tests share: no network, determinism, a small phantom, the real data."""
+
+import os
+import socket
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError(f"a test may not use the network: {args[1:]}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session")
+def small_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset folder in NIH's format: 90 radiographs of 30 patients, 64 pixels."""
+    from dualnet.data.phantom import make_phantom
+
+    folder = tmp_path_factory.mktemp("phantom") / "small"
+    make_phantom(folder, num_images=90, num_patients=30, seed=0, size=64, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real radiographs; skips the test where there is none."""
+    folder = os.environ.get("DUALNET_REAL_DATA")
+    if not folder:
+        pytest.skip("DUALNET_REAL_DATA names no folder of real radiographs")
+    return Path(folder)

@@ -1,0 +1,45 @@
+"""Files are whole or absent."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from dualnet.errors import StorageError
+from dualnet.files import atomic_path, sha256, write_json, write_text
+
+
+def test_atomic_path_keeps_the_old_file_when_the_block_raises(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    write_text(file, "old")
+    with pytest.raises(KeyError), atomic_path(file) as unfinished:
+        unfinished.write_text("half")
+        raise KeyError
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_atomic_path_says_that_the_disk_is_full(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    with (
+        pytest.raises(StorageError, match=r"table\.csv: .*No space left on device"),
+        atomic_path(file) as unfinished,
+    ):
+        unfinished.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "metrics.json", {"auroc": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sha256_is_the_published_digest_of_abc(tmp_path: Path) -> None:
+    # FIPS 180-2, appendix B.1
+    file = tmp_path / "abc"
+    file.write_bytes(b"abc")
+    assert sha256(file) == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
