@@ -1,0 +1,151 @@
+"""Label names to training targets, and what each rule throws away.
+
+Evaluation always scores every finding against `full_labels`, whatever the rule.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dualnet.errors import ConfigError, RecordError
+from dualnet.findings import Vocabulary
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a model is trained to answer.
+
+    Args:
+        values: Shape (rows, classes), float32; each row sums to 1.
+        class_names: The columns' names, alphabetical.
+        dropped: One row a finding: `finding`, `present` (rows labelled with it),
+            `kept` (rows whose target still holds it), `dropped` and
+            `dropped_share` (of `present`; NaN where that is 0).
+    """
+
+    values: np.ndarray
+    class_names: tuple[str, ...]
+    dropped: pd.DataFrame
+
+
+def make_targets(
+    findings: Sequence[tuple[str, ...]] | pd.Series, vocabulary: Vocabulary, rule: str
+) -> Targets:
+    """Turns the findings of each radiograph into softmax targets.
+
+    Args:
+        findings: The label names of each radiograph.
+        vocabulary: The names that may occur.
+        rule: `first`: the label that stands first alone, as X-Net took it (NIH
+            writes labels alphabetically, but for 51 rows of the 2020 release);
+            `soft`: all labels present, in equal parts.
+
+    Returns:
+        The targets, and what the rule dropped.
+
+    Raises:
+        ConfigError: If the rule is not known.
+
+    Example:
+        >>> from dualnet.findings import NIH
+        >>> targets = make_targets([("Edema", "Mass")], NIH, "first")
+        >>> targets.class_names[targets.values[0].argmax()]
+        'Edema'
+    """
+    if rule not in _RULES:
+        raise ConfigError(
+            f"label rule: must be one of {', '.join(_RULES)}. Received: {rule!r}. "
+            "Set training.label_rule."
+        )
+    values = _fill(findings, vocabulary.class_names, _RULES[rule])
+    labels = full_labels(findings, vocabulary)
+    return Targets(
+        values=values,
+        class_names=vocabulary.class_names,
+        dropped=_count_dropped(labels, values, vocabulary),
+    )
+
+
+def full_labels(
+    findings: Sequence[tuple[str, ...]] | pd.Series, vocabulary: Vocabulary
+) -> np.ndarray:
+    """Returns every label of each radiograph.
+
+    Args:
+        findings: The label names of each radiograph.
+        vocabulary: The names that may occur.
+
+    Returns:
+        Whether a radiograph is labelled with a class: bool, shape (rows, classes),
+        columns in the order of `vocabulary.class_names`.
+    """
+    return label_matrix(findings, vocabulary.class_names)
+
+
+def label_matrix(
+    findings: Sequence[tuple[str, ...]] | pd.Series, class_names: Sequence[str]
+) -> np.ndarray:
+    """Returns which of the named classes each radiograph is labelled with.
+
+    Args:
+        findings: The label names of each radiograph.
+        class_names: The columns.
+
+    Returns:
+        Bool, shape (rows, classes).
+    """
+    return _fill(findings, class_names, lambda names: dict.fromkeys(names, 1.0)) > 0
+
+
+def _first(names: tuple[str, ...]) -> dict[str, float]:
+    return {names[0]: 1.0}
+
+
+def _soft(names: tuple[str, ...]) -> dict[str, float]:
+    return dict.fromkeys(names, 1 / len(names))
+
+
+_RULES = {"first": _first, "soft": _soft}
+
+
+def _fill(
+    findings: Sequence[tuple[str, ...]] | pd.Series,
+    class_names: Sequence[str],
+    weigh: Callable[[tuple[str, ...]], dict[str, float]],
+) -> np.ndarray:
+    # the 836 combinations of NIH's 112,120 rows are looked at once each
+    codes, combinations = pd.factorize(pd.Series(list(findings), dtype="object"))
+    column_of = {name: column for column, name in enumerate(class_names)}
+    matrix = np.zeros((len(combinations), len(class_names)), dtype="float32")
+    for row, names in enumerate(combinations):
+        _check_names(names, column_of)
+        for name, weight in weigh(names).items():
+            matrix[row, column_of[name]] = weight
+    return matrix[codes]
+
+
+def _check_names(names: tuple[str, ...], known: Collection[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise RecordError(
+            f"findings: must be one or more of {', '.join(known)}. "
+            f"Received: {unknown[0] if unknown else ''!r}. Correct the label."
+        )
+
+
+def _count_dropped(
+    labels: np.ndarray, values: np.ndarray, vocabulary: Vocabulary
+) -> pd.DataFrame:
+    counts = pd.DataFrame(
+        {
+            "finding": vocabulary.class_names,
+            "present": labels.sum(axis=0),
+            "kept": (values > 0).sum(axis=0),
+        }
+    )
+    counts = counts.loc[counts["finding"] != vocabulary.negative].reset_index(drop=True)
+    counts["dropped"] = counts["present"] - counts["kept"]
+    counts["dropped_share"] = counts["dropped"] / counts["present"]
+    return counts

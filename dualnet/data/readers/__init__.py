@@ -1,0 +1,83 @@
+"""Readers: a folder to records. `read_records` finds the one that fits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from dualnet.data.readers.nih import TABLES, find_nih_table, read_nih
+from dualnet.data.records import RecordSet
+from dualnet.errors import ConfigError, RecordError
+
+
+class Read(Protocol):
+    """Reads a dataset's folder."""
+
+    def __call__(self, folder: Path, *, on_bad_row: str) -> RecordSet:
+        """Returns the folder's records."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """One dataset's format.
+
+    Args:
+        fits: Whether a folder is of this format.
+        read: Reads it.
+        needs: What such a folder holds, for the error.
+    """
+
+    fits: Callable[[Path], bool]
+    read: Read
+    needs: str
+
+
+READERS = {
+    "nih": Reader(
+        fits=lambda folder: find_nih_table(folder) is not None,
+        read=read_nih,
+        needs=" or ".join(TABLES),
+    ),
+}
+
+
+def read_records(
+    folder: Path,
+    *,
+    format: str | None = None,  # noqa: A002, its name in the configuration
+    on_bad_row: str = "error",
+) -> RecordSet:
+    """Reads a dataset's table and finds its pictures.
+
+    Args:
+        folder: The dataset's folder.
+        format: One of `READERS`; none: the first that fits the folder.
+        on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
+
+    Returns:
+        The records, checked.
+
+    Raises:
+        ConfigError: If the format is not known.
+        RecordError: If the folder is not one, or of no known format.
+    """
+    if format is not None and format not in READERS:
+        raise ConfigError(
+            f"format: must be one of {', '.join(READERS)}. Received: {format!r}. "
+            "Leave it out to have it found."
+        )
+    if not folder.is_dir():
+        received = "a file" if folder.exists() else "no such folder"
+        raise RecordError(
+            f"{folder}: must be a dataset's folder. Received: {received}. "
+            "Name the folder that holds the table."
+        )
+    name = format or next((n for n, r in READERS.items() if r.fits(folder)), None)
+    if name is None:
+        known = "; ".join(f"{name}: {reader.needs}" for name, reader in READERS.items())
+        raise RecordError(
+            f"{folder}: must hold the table of a known format ({known}). "
+            "Received: none. Name the folder that the table lies in."
+        )
+    return READERS[name].read(folder, on_bad_row=on_bad_row)

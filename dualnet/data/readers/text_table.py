@@ -1,0 +1,144 @@
+"""A CSV file as text, row by row, each with the line it stands on."""
+
+import codecs
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dualnet.errors import RecordError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTable:
+    """The wanted columns of a CSV file, nothing interpreted.
+
+    Args:
+        rows: Text, one column a wanted field; the index is the line in the file.
+        problems: Why a line is not a row, by line; such lines are not in `rows`.
+        digest: SHA-256 of the file.
+    """
+
+    rows: pd.DataFrame
+    problems: Mapping[int, str]
+    digest: str
+
+
+def read_text_table(
+    file: Path,
+    *,
+    columns: Mapping[str, str],
+    normalize: Callable[[str], str] = str.strip,
+) -> TextTable:
+    """Reads the wanted columns of a CSV file as text.
+
+    Args:
+        file: A comma-separated file with a header, UTF-8.
+        columns: The header of each wanted column, to the name it is to have.
+        normalize: Applied to each header before it is looked for.
+
+    Returns:
+        The rows, empty lines left out.
+
+    Raises:
+        RecordError: If the file cannot be read, lacks a column or has no row.
+    """
+    data = _read_bytes(file)
+    lines = _decode(data, where=file.name).split("\n")
+    header = next(csv.reader(lines[:1]), [])
+    positions = _find_columns(header, columns, normalize, where=file.name)
+    problems = _find_problems(lines, len(header))
+    good = [
+        number
+        for number, line in enumerate(lines[1:], start=2)
+        if line.strip() and number not in problems
+    ]
+    if not good and not problems:
+        raise RecordError(
+            f"{file.name}: must hold at least one row. Received: only a header. "
+            "Copy the table again."
+        )
+    rows = _parse([lines[number - 1] for number in good], positions)
+    rows.index = pd.Index(good, name="line")
+    return TextTable(
+        rows=rows, problems=problems, digest=hashlib.sha256(data).hexdigest()
+    )
+
+
+def _read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RecordError(
+            f"{file}: must be readable. Received: {error.strerror}. "
+            "Check the file's permissions and its disk."
+        ) from error
+
+
+def _decode(data: bytes, *, where: str) -> str:
+    data = data.removeprefix(codecs.BOM_UTF8)  # Excel writes one
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RecordError(
+            f"{where} line {line}: must be UTF-8 text. "
+            f"Received: byte 0x{data[error.start]:02x}. Save the table as CSV, UTF-8."
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _find_columns(
+    header: list[str],
+    columns: Mapping[str, str],
+    normalize: Callable[[str], str],
+    *,
+    where: str,
+) -> dict[int, str]:
+    found = [normalize(name) for name in header]
+    for name in columns:
+        if found.count(name) != 1:
+            # the header is not echoed: without one, it is a patient's row
+            raise RecordError(
+                f"{where} line 1: the header must name one column `{name}`. "
+                f"Received: {found.count(name)} of {len(header)} columns. "
+                "Use the dataset's own table."
+            )
+    return {found.index(name): wanted for name, wanted in columns.items()}
+
+
+def _find_problems(lines: list[str], num_fields: int) -> dict[int, str]:
+    found = {
+        number: _count_fields(line)
+        for number, line in enumerate(lines[1:], start=2)
+        if (line.count(",") != num_fields - 1 or '"' in line) and line.strip()
+    }
+    return {
+        number: f"must have {num_fields} fields, as the header has. "
+        f"Received: {f'{count} fields' if count else 'a quote left open'}."
+        for number, count in found.items()
+        if count != num_fields
+    }
+
+
+def _count_fields(line: str) -> int:
+    # a quote that stays open would swallow the lines below
+    return len(next(csv.reader([line]))) if line.count('"') % 2 == 0 else 0
+
+
+def _parse(lines: list[str], positions: Mapping[int, str]) -> pd.DataFrame:
+    if not lines:
+        return pd.DataFrame(columns=list(positions.values()), dtype="str")
+    rows = pd.read_csv(
+        io.StringIO("\n".join(lines)),
+        header=None,
+        usecols=list(positions),
+        dtype="str",
+        na_filter=False,
+        skip_blank_lines=False,
+    )
+    return rows.rename(columns=dict(positions))
