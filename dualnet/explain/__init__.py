@@ -1,0 +1,1 @@
+"""Why the model says what it says: numbers only; `dualnet.plots` draws them."""

@@ -1,0 +1,79 @@
+"""Arrays to what a page holds inside itself: pictures in base64, bars as paths."""
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from PIL import Image
+
+
+def embed_gray(image: np.ndarray) -> str:
+    """Returns a gray picture as an embedded PNG.
+
+    Args:
+        image: Gray values, uint8, shape (height, width).
+    """
+    return _embed(Image.fromarray(image))
+
+
+def embed_map(values: np.ndarray, low: float, high: float, colours: str) -> str:
+    """Returns one map, in the colours of its scale, as an embedded PNG.
+
+    Args:
+        values: The map, shape (height, width).
+        low: Value of the scale's first colour; what is below has it too.
+        high: Value of the scale's last colour.
+        colours: Matplotlib's name of the colour map.
+    """
+    scaled = (values - low) / ((high - low) or 1.0)
+    indices = (255 * scaled.clip(0, 1)).round().astype(np.uint8)
+    picture = Image.frombytes("P", values.shape[::-1], indices.tobytes())
+    palette = mpl.colormaps[colours](np.arange(256), bytes=True)[:, :3]
+    picture.putpalette(palette.tobytes())  # a third of the size of true colour
+    return _embed(picture)
+
+
+def embed_scale(colours: str) -> str:
+    """Returns the colours of a scale, low to high, as an embedded PNG."""
+    return embed_map(np.arange(256)[None], 0, 255, colours)
+
+
+def draw_bars(values: np.ndarray, parts: Mapping[str, int]) -> dict[str, Any]:
+    """Returns a vector as bars in a box of width `units` and height 100.
+
+    Args:
+        values: One value a unit, shape (units,).
+        parts: Name of each part of the vector to its length; empty for one part.
+
+    Returns:
+        `parts` (name, first and last unit, SVG path), `units`, `zero` (height of
+        the zero line from the top), `ends` (lowest and highest value), `active`
+        (units above 0).
+    """
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    tops = 100 * (high - values) / ((high - low) or 1.0)
+    zero = 100 * high / ((high - low) or 1.0)
+    drawn, first = [], 0
+    for name, length in (dict(parts) or {"": len(values)}).items():
+        path = "".join(
+            f"M{unit + 0.1:g} {zero:.1f}V{tops[unit]:.1f}h.8V{zero:.1f}z"
+            for unit in range(first, first + length)
+        )
+        drawn.append({"name": name, "first": first, "length": length, "path": path})
+        first += length
+    return {
+        "parts": drawn,
+        "units": len(values),
+        "zero": zero,
+        "ends": (low, high),
+        "active": int((values > 0).sum()),
+    }
+
+
+def _embed(picture: Image.Image) -> str:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

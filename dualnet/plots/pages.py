@@ -1,0 +1,310 @@
+"""One picture looked into: a folder of figures and one page that holds them all.
+
+The page is a single HTML file: every picture is inside it, nothing is fetched, and it
+reads on a phone, in the dark and on paper.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+
+from dualnet.errors import ConfigError
+from dualnet.explain.activations import compute_statistics
+from dualnet.files import write_text
+from dualnet.plots.activations import (
+    FEATURE_MAP,
+    FLAG,
+    MAX_CHANNELS,
+    SIGNED,
+    arrange_filters,
+    describe_scale,
+    format_shape,
+    plot_feature_maps,
+    plot_filters,
+    plot_metadata_activations,
+    plot_probabilities,
+    plot_units,
+    symmetric_limit,
+)
+from dualnet.plots.embed import draw_bars, embed_gray, embed_map, embed_scale
+from dualnet.plots.style import display_name, save_figure
+
+FINE = 96  # a map of more pixels is drawn smaller than it is: smoothly, not by pixels
+METADATA_DENSE = "metadata dense"
+KINDS = {  # what each kind of stage is, in plain words
+    "convolution": "convolution",
+    "pooling": "pooling",
+    "sum": "sum of a residual block",
+    "dense": "dense layer of the image branch",
+    METADATA_DENSE: "dense layer of the metadata branch",
+    "fusion": "fusion of the branches",
+    "logits": "logits, before the softmax",
+    "probabilities": "probabilities",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationPage:
+    """What one page shows: arrays of one picture, without batch axis.
+
+    Args:
+        image_id: The picture's name.
+        class_names: Names of the classes, in the order of the outputs.
+        probabilities: In [0, 1], shape (classes,).
+        layers: Name and kind of each stage, as `activation_layers` lists them.
+        activations: Name of each stage to its values, shape (height, width,
+            channels) or (units,).
+        image: The radiograph as the model is given it, uint8, shape (size, size);
+            None for a model of the metadata alone.
+        record: What the record says, for display. No patient's name or number.
+        feature_names: Names of the encoded metadata features; empty for a model of
+            the image alone.
+        feature_values: What the model was given, shape (features,).
+        filters: Kernels of the first convolution, shape (height, width, inputs,
+            filters); None where there is none.
+        fusion_parts: Name of each part of the fusion vector to its length.
+        findings: Names of the labels in the record; None where they are not known.
+        model: A line that says which model this is.
+    """
+
+    image_id: str
+    class_names: Sequence[str]
+    probabilities: np.ndarray
+    layers: Sequence[tuple[str, str]]
+    activations: Mapping[str, np.ndarray]
+    image: np.ndarray | None = None
+    record: Mapping[str, str] = field(default_factory=dict)
+    feature_names: Sequence[str] = ()
+    feature_values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    filters: np.ndarray | None = None
+    fusion_parts: Mapping[str, int] = field(default_factory=dict)
+    findings: Sequence[str] | None = None
+    model: str = ""
+
+
+def write_activation_pages(
+    folder: Path, page: ActivationPage, *, max_channels: int = MAX_CHANNELS
+) -> list[Path]:
+    """Writes one figure a stage, `01_image_conv_1.png` …, and `index.html`.
+
+    Numbered figures that an earlier call left in the folder are removed.
+
+    Args:
+        folder: Where they go; it is made.
+        page: What is shown.
+        max_channels: How many maps a stage shows, the most active ones.
+
+    Returns:
+        The files, in the order in which they are numbered; `index.html` is last.
+
+    Raises:
+        ConfigError: If the arrays do not belong together.
+    """
+    _check(page)
+    figures = _figures(page, max_channels)
+    paths = []
+    for number, (name, figure) in enumerate(figures, start=1):
+        paths.append(folder / f"{number:02d}_{_file_name(name)}.png")
+        save_figure(figure, paths[-1])
+    _remove_others(folder, paths)
+    index = folder / "index.html"
+    write_text(index, render_activation_page(page, max_channels=max_channels))
+    return [*paths, index]
+
+
+def render_activation_page(
+    page: ActivationPage, *, max_channels: int = MAX_CHANNELS
+) -> str:
+    """Returns the page as one HTML text that holds its pictures.
+
+    Args:
+        page: What is shown.
+        max_channels: How many maps a stage shows, the most active ones.
+
+    Returns:
+        The HTML.
+
+    Raises:
+        ConfigError: If the arrays do not belong together.
+    """
+    _check(page)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dualnet.plots"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("activations.html.j2").render(
+        page=page,
+        radiograph=None if page.image is None else embed_gray(page.image),
+        input_shape="" if page.image is None else format_shape(page.image),
+        probabilities=_probability_rows(page),
+        features=_feature_rows(page),
+        **_groups(page, max_channels),
+        filters=_filter_grid(page),
+    )
+
+
+def _check(page: ActivationPage) -> None:
+    absent = [name for name, _ in page.layers if name not in page.activations]
+    lengths = len(page.probabilities), len(page.class_names)
+    if absent:
+        received = f"layers without activations: {', '.join(absent)}"
+    elif lengths[0] != lengths[1]:
+        received = f"{lengths[0]} probabilities for {lengths[1]} class names"
+    elif len(page.feature_names) != len(page.feature_values):
+        received = (
+            f"{len(page.feature_values)} values for "
+            f"{len(page.feature_names)} feature names"
+        )
+    elif page.image is not None and page.image.ndim != 2:
+        received = f"an image of shape={page.image.shape}"
+    else:
+        return
+    raise ConfigError(
+        f"activation page: arrays of one picture, without batch axis, must belong "
+        f"together. Received: {received}. Take them from one compute_activations."
+    )
+
+
+def _figures(page: ActivationPage, max_channels: int) -> list[tuple[str, Figure]]:
+    """Makes the figures: image stages, filters, metadata branch, probabilities."""
+    kinds = dict(page.layers)
+    figures = [
+        (name, _stage_figure(page, name, kind, max_channels))
+        for name, kind in page.layers
+        if kind not in {METADATA_DENSE, "fusion", "logits", "probabilities"}
+    ]
+    if page.filters is not None:
+        first = _first_convolution(page)
+        figures.append(("filters", plot_filters(first, page.filters)))
+    if page.feature_names:
+        dense = {
+            name: page.activations[name]
+            for name, kind in page.layers
+            if kind == METADATA_DENSE
+        }
+        fusion = page.activations["fusion"] if "fusion" in kinds else None
+        figure = plot_metadata_activations(
+            page.feature_names, page.feature_values, dense, fusion, page.fusion_parts
+        )
+        figures.append(("metadata", figure))
+    figure = plot_probabilities(page.class_names, page.probabilities, page.findings)
+    return [*figures, ("probabilities", figure)]
+
+
+def _stage_figure(
+    page: ActivationPage, name: str, kind: str, max_channels: int
+) -> Figure:
+    values = page.activations[name]
+    if values.ndim == 1:
+        return plot_units(name, values, page.image, kind=kind)
+    return plot_feature_maps(
+        name, _as_maps(values), page.image, kind=kind, max_channels=max_channels
+    )
+
+
+def _as_maps(values: np.ndarray) -> np.ndarray:
+    """Returns any stage as (height, width, channels): a sequence is one row."""
+    return values.reshape(-1, *values.shape[-2:])
+
+
+def _first_convolution(page: ActivationPage) -> str:
+    return next((n for n, kind in page.layers if kind == "convolution"), "image branch")
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+
+
+def _remove_others(folder: Path, paths: Sequence[Path]) -> None:
+    """Removes numbered figures that do not belong to this page."""
+    for path in folder.glob("[0-9][0-9]_*.png"):
+        if path not in paths:
+            path.unlink()
+
+
+def _probability_rows(page: ActivationPage) -> list[dict[str, Any]]:
+    values = np.asarray(page.probabilities, float)
+    logits = page.activations.get("logits")
+    return [
+        {
+            "name": display_name(page.class_names[index]),
+            "value": float(values[index]),
+            "logit": None if logits is None else float(logits[index]),
+            "percent": 100 * float(values[index] / values.max()),
+            "labelled": page.class_names[index] in (page.findings or ()),
+        }
+        for index in sorted(range(len(values)), key=lambda index: -values[index])
+    ]
+
+
+def _feature_rows(page: ActivationPage) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "value": float(value), "flag": name.endswith(FLAG)}
+        for name, value in zip(page.feature_names, page.feature_values, strict=True)
+    ]
+
+
+def _groups(page: ActivationPage, max_channels: int) -> dict[str, list[Any]]:
+    """Returns the stages of the image branch, of the metadata branch, of both."""
+    groups: dict[str, list[Any]] = {"image": [], "metadata": [], "joint": []}
+    for name, kind in page.layers:
+        if kind == "probabilities":  # the page has their table
+            continue
+        joint = "joint" if kind in {"fusion", "logits"} else "image"
+        group = "metadata" if kind == METADATA_DENSE else joint
+        groups[group].append(_stage(page, name, kind, max_channels))
+    return groups
+
+
+def _stage(
+    page: ActivationPage, name: str, kind: str, max_channels: int
+) -> dict[str, Any]:
+    values = page.activations[name]
+    stage = {"name": name, "kind": KINDS.get(kind, kind), "shape": format_shape(values)}
+    if values.ndim == 1:
+        parts = page.fusion_parts if kind == "fusion" else {}
+        return {**stage, "maps": None, **draw_bars(values, parts)}
+    return {**stage, **_map_grid(_as_maps(values), max_channels)}
+
+
+def _map_grid(values: np.ndarray, max_channels: int) -> dict[str, Any]:
+    statistics = compute_statistics(values)
+    ends = statistics.low, statistics.high
+    maps = [
+        {
+            "channel": int(channel),
+            "dead": bool(statistics.dead[channel]),
+            "picture": embed_map(values[..., channel], *ends, FEATURE_MAP),
+        }
+        for channel in statistics.order[:max_channels]
+    ]
+    return {
+        "note": describe_scale(statistics, max_channels),
+        "maps": maps,
+        "fine": max(values.shape[:2]) > FINE,
+        "ends": ends,
+        "scale": embed_scale(FEATURE_MAP),
+    }
+
+
+def _filter_grid(page: ActivationPage) -> dict[str, Any] | None:
+    if page.filters is None:
+        return None
+    limit = symmetric_limit(page.filters)
+    tiles = arrange_filters(page.filters)
+    return {
+        "name": _first_convolution(page),
+        "shape": format_shape(page.filters),
+        "pictures": [embed_map(tile, -limit, limit, SIGNED) for tile in tiles],
+        "ends": (-limit, limit),
+        "scale": embed_scale(SIGNED),
+    }
