@@ -189,6 +189,11 @@ class _Ranked:
     low: np.ndarray  # how many negatives score below each positive
     high: np.ndarray  # how many score below it or the same
 
+    @property
+    def all_tied(self) -> bool:
+        """Whether no score differs, as those of a constant baseline."""
+        return bool((self.low == 0).all() and (self.high == self.negatives.size).all())
+
 
 def _rank(codes: np.ndarray, present: np.ndarray, scores: np.ndarray) -> _Ranked:
     order = np.argsort(scores[~present], kind="stable")
@@ -202,6 +207,8 @@ def _rank(codes: np.ndarray, present: np.ndarray, scores: np.ndarray) -> _Ranked
 
 
 def _weighted_auroc(weights: np.ndarray, ranked: _Ranked) -> np.ndarray:
+    if ranked.all_tied:
+        return _tied_auroc(weights, ranked)
     below = np.zeros((len(weights), ranked.negatives.size + 1), dtype=np.int64)
     drawn = np.take(weights, ranked.negatives, axis=1)
     np.cumsum(drawn, axis=1, out=below[:, 1:])
@@ -210,3 +217,11 @@ def _weighted_auroc(weights: np.ndarray, ranked: _Ranked) -> np.ndarray:
     twice_won = (positives * wins).sum(axis=1)  # a tie is half a win
     pairs = positives.sum(axis=1) * below[:, -1]
     return np.where(pairs > 0, twice_won / (2 * np.maximum(pairs, 1)), np.nan)
+
+
+def _tied_auroc(weights: np.ndarray, ranked: _Ranked) -> np.ndarray:
+    """One half, where both kinds of rows were drawn; needs no running sum."""
+    size = weights.shape[1]
+    has_positive = weights @ np.bincount(ranked.positives, minlength=size) > 0
+    has_negative = weights @ np.bincount(ranked.negatives, minlength=size) > 0
+    return np.where(has_positive & has_negative, 0.5, np.nan)

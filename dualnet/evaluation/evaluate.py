@@ -1,0 +1,277 @@
+"""A run's probabilities, judged: scores, intervals by patient, baselines, a verdict.
+
+Nothing here depends on the clock or the machine: the same rows and the same seed give
+the same `metrics.json`, byte for byte.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from dualnet.errors import RecordError
+from dualnet.evaluation.baselines import Prediction
+from dualnet.evaluation.bootstrap import (
+    LEVEL,
+    PatientResamples,
+    mean_defined,
+    percentile_interval,
+    resample_auroc,
+    resample_mean,
+    resample_patients,
+)
+from dualnet.evaluation.metrics import (
+    LOG_LOSS_CLIP,
+    mean_over_findings,
+    row_correct,
+    row_log_loss,
+    score_findings,
+    score_first_label,
+)
+from dualnet.evaluation.table import findings_table, format_table, summary_table
+from dualnet.evaluation.truth import (
+    Truth,
+    check_probabilities,
+    check_scores,
+    make_truth,
+)
+from dualnet.evaluation.verdict import judge
+from dualnet.findings import Vocabulary
+
+MODEL = "model"
+ROW_MEASURES = ("accuracy", "log_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A model judged beside its baselines.
+
+    Args:
+        truth: The rows.
+        model: What the model says of them.
+        baselines: What each baseline says of them.
+        metrics: All scores as plain values for JSON, `None` where undefined.
+        predictions: `image_id, patient_id, part, findings`, then one column of
+            probabilities a class.
+    """
+
+    truth: Truth
+    model: Prediction
+    baselines: Mapping[str, Prediction]
+    metrics: dict[str, Any]
+    predictions: pd.DataFrame
+
+    @property
+    def verdict(self) -> str:
+        """Plain sentences: what the model is shown to beat, and what not."""
+        return "\n".join(self.metrics["verdict"]["lines"])
+
+    def table(self) -> list[list[str]]:
+        """Returns the header and a row a finding: n, AUROC, AP, the baselines."""
+        return findings_table(self.metrics)
+
+    def summary(self) -> list[list[str]]:
+        """Returns the header and a row a score over all radiographs."""
+        return summary_table(self.metrics)
+
+    def text(self) -> str:
+        """Returns both tables and the verdict, in at most 100 columns."""
+        return format_table(self.metrics)
+
+
+def evaluate(
+    table: pd.DataFrame,
+    probabilities: np.ndarray,
+    *,
+    vocabulary: Vocabulary,
+    baselines: Mapping[str, Prediction],
+    resamples: int,
+    seed: int,
+) -> Evaluation:
+    """Judges a model's probabilities beside its baselines.
+
+    Args:
+        table: Records of the rows, with their `part`.
+        probabilities: Rows that sum to 1, shape (n, num_classes).
+        vocabulary: Names the classes, in the order of the columns.
+        baselines: Predictions for the same rows, by the baseline's name.
+        resamples: How often patients are drawn for the intervals.
+        seed: Decides the draws.
+
+    Returns:
+        The scores, the predictions and the verdict.
+    """
+    truth = make_truth(table, vocabulary)
+    judged = {MODEL: Prediction(probabilities), **baselines}
+    for name, prediction in judged.items():
+        check_probabilities(prediction.probabilities, truth, name=name)
+        check_scores(prediction.scores, truth, name=name)
+    draws = resample_patients(truth.patient_ids, num_resamples=resamples, seed=seed)
+    metrics = _plain(_collect_metrics(truth, judged, draws))
+    metrics["verdict"] = judge(metrics, probabilities, truth)
+    return Evaluation(
+        truth=truth,
+        model=judged[MODEL],
+        baselines=baselines,
+        metrics=metrics,
+        predictions=_tabulate(table, probabilities, truth),
+    )
+
+
+class _Predicts(Protocol):
+    """A Keras model, as far as it is needed here."""
+
+    def predict(self, x: Any, verbose: Any = ...) -> Any: ...
+
+
+def predict_probabilities(model: _Predicts, batches: Any) -> np.ndarray:
+    """Predicts batch by batch: only the probabilities are kept, never the pictures.
+
+    Args:
+        model: A Keras model whose output is the probabilities.
+        batches: Batches of its inputs, in a fixed order.
+
+    Returns:
+        float32, shape (n, num_classes).
+
+    Raises:
+        RecordError: If there is no batch.
+    """
+    if not len(batches):
+        raise RecordError(
+            "batches: must hold at least one radiograph. Received: 0 batches. "
+            "Evaluate another part."
+        )
+    return np.asarray(model.predict(batches, verbose=0), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Resampled:
+    """The scores of one model in every resample.
+
+    Args:
+        auroc: Shape (num_resamples, num_classes).
+        macro: Macro AUROC over the findings that are defined, (num_resamples,).
+        rows: Columns `ROW_MEASURES`, (num_resamples, 2).
+    """
+
+    auroc: np.ndarray
+    macro: np.ndarray
+    rows: np.ndarray
+
+
+def _collect_metrics(
+    truth: Truth, judged: Mapping[str, Prediction], draws: PatientResamples
+) -> dict[str, Any]:
+    resampled = {name: _resample(truth, one, draws) for name, one in judged.items()}
+    blocks = {
+        name: _score(truth, prediction, resampled[name])
+        for name, prediction in judged.items()
+    }
+    model = blocks.pop(MODEL)
+    return {
+        "part": truth.part,
+        "num_images": truth.num_images,
+        "num_patients": truth.num_patients,
+        "class_names": list(truth.class_names),
+        "negative": truth.vocabulary.negative,
+        "intervals": {
+            "level": LEVEL,
+            "resamples": draws.num_resamples,
+            "of": "patients",
+            "seed": draws.seed,
+        },
+        "log_loss_clip": LOG_LOSS_CLIP,
+        "model": model,
+        "baselines": blocks,
+        "differences": {
+            name: _compare(truth, model, block, resampled[MODEL], resampled[name])
+            for name, block in blocks.items()
+        },
+    }
+
+
+def _resample(
+    truth: Truth, prediction: Prediction, draws: PatientResamples
+) -> _Resampled:
+    auroc = resample_auroc(draws, truth.labels, prediction.scores)
+    rows = [
+        row_correct(truth, prediction.probabilities),
+        row_log_loss(truth, prediction.probabilities),
+    ]
+    return _Resampled(
+        auroc=auroc,
+        macro=mean_defined(auroc[:, truth.is_finding]),
+        rows=resample_mean(draws, np.stack(rows, axis=1)),
+    )
+
+
+def _score(
+    truth: Truth, prediction: Prediction, resampled: _Resampled
+) -> dict[str, Any]:
+    findings = score_findings(truth, prediction.scores)
+    macro = mean_over_findings(findings, truth)
+    macro["auroc_interval"] = percentile_interval(resampled.macro).as_dict()
+    for name, samples in zip(truth.class_names, resampled.auroc.T, strict=True):
+        findings[name]["auroc_interval"] = percentile_interval(samples).as_dict()
+    first = score_first_label(truth, prediction.probabilities)
+    for name, samples in zip(ROW_MEASURES, resampled.rows.T, strict=True):
+        first[f"{name}_interval"] = percentile_interval(samples).as_dict()
+    return {"macro": macro, "findings": findings, "first_label": first}
+
+
+def _compare(
+    truth: Truth,
+    model: Mapping[str, Any],
+    other: Mapping[str, Any],
+    model_resampled: _Resampled,
+    other_resampled: _Resampled,
+) -> dict[str, Any]:
+    """Takes model minus other, on the same draws."""
+    auroc = model_resampled.auroc - other_resampled.auroc
+    rows = model_resampled.rows - other_resampled.rows
+    findings = {
+        name: _difference(
+            model["findings"][name]["auroc"] - other["findings"][name]["auroc"], samples
+        )
+        for name, samples in zip(truth.class_names, auroc.T, strict=True)
+    }
+    first_label = {
+        name: _difference(
+            model["first_label"][name] - other["first_label"][name], samples
+        )
+        for name, samples in zip(ROW_MEASURES, rows.T, strict=True)
+    }
+    macro = _difference(
+        model["macro"]["auroc"] - other["macro"]["auroc"],
+        model_resampled.macro - other_resampled.macro,
+    )
+    return {"macro_auroc": macro, "findings": findings, "first_label": first_label}
+
+
+def _difference(value: float, samples: np.ndarray) -> dict[str, Any]:
+    return {"difference": value, **percentile_interval(samples).as_dict()}
+
+
+def _tabulate(
+    table: pd.DataFrame, probabilities: np.ndarray, truth: Truth
+) -> pd.DataFrame:
+    known = {
+        "image_id": truth.image_ids,
+        "patient_id": truth.patient_ids,
+        "part": table["part"].to_numpy() if "part" in table else truth.part,
+        "findings": ["|".join(names) for names in table["findings"]],
+    }
+    columns = dict(zip(truth.class_names, probabilities.T, strict=True))
+    return pd.DataFrame({**known, **columns})
+
+
+def _plain(values: Any) -> Any:
+    """Turns NaN, which JSON has not, into None."""
+    if isinstance(values, dict):
+        return {key: _plain(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [_plain(value) for value in values]
+    return None if isinstance(values, float) and np.isnan(values) else values

@@ -1,0 +1,140 @@
+"""The scores as rows of text, for a terminal of 100 columns."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
+
+from dualnet.evaluation.verdict import (
+    display_baseline,
+    format_interval,
+    format_number,
+)
+
+COLUMNS = 100
+FIRST_LABEL_SCORES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "log_loss": "Log-loss",
+    "brier": "Brier score (0 to 2)",
+    "expected_calibration_error": "Calibration error",
+}
+
+
+def findings_table(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Lists every finding's scores against the full label set.
+
+    Args:
+        metrics: Plain values, as `evaluate` collects them.
+
+    Returns:
+        The header and rows of the findings, then their mean and the negative class:
+        name, n, AUROC with its interval, average precision, each baseline's AUROC.
+    """
+    negative = metrics["negative"]
+    names = [name for name in metrics["class_names"] if name != negative]
+    return [
+        ["Finding", "n", "AUROC [95 % interval]", "AP", *_baseline_names(metrics)],
+        *(_class_row(metrics, name) for name in names),
+        _macro_row(metrics, len(names)),
+        _class_row(metrics, negative),
+    ]
+
+
+def summary_table(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Lists the scores of the softmax, the first label being the right answer.
+
+    Args:
+        metrics: Plain values, as `evaluate` collects them.
+
+    Returns:
+        The header and a row a score: name, the model's with its interval where it
+        has one, each baseline's.
+    """
+    rows = [["By first label", "model [95 % interval]", *_baseline_names(metrics)]]
+    for key, title in FIRST_LABEL_SCORES.items():
+        scores = metrics["model"]["first_label"]
+        interval = scores.get(f"{key}_interval")
+        value = format_number(scores[key])
+        others = metrics["baselines"].values()
+        rows.append(
+            [
+                title,
+                f"{value} {format_interval(interval)}" if interval else value,
+                *(format_number(block["first_label"][key]) for block in others),
+            ]
+        )
+    return rows
+
+
+def format_table(metrics: Mapping[str, Any]) -> str:
+    """Writes both tables and the verdict.
+
+    Args:
+        metrics: Plain values, as `evaluate` collects them.
+
+    Returns:
+        Lines of at most `COLUMNS` characters.
+    """
+    findings, summary = findings_table(metrics), summary_table(metrics)
+    tables = [
+        _align(findings, left=(0, 2), rules=(1, len(findings) - 2)),
+        _align(summary, left=(0, 1), rules=(1,)),
+    ]
+    verdict = [
+        fill(line, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
+        for line in metrics["verdict"]["lines"]
+    ]
+    return "\n\n".join([*tables, "\n".join(verdict)])
+
+
+def _baseline_names(metrics: Mapping[str, Any]) -> list[str]:
+    return [display_baseline(name) for name in metrics["baselines"]]
+
+
+def _class_row(metrics: Mapping[str, Any], name: str) -> list[str]:
+    scores = metrics["model"]["findings"][name]
+    others = [block["findings"][name] for block in metrics["baselines"].values()]
+    count = scores["n_positive"]
+    return [
+        name.replace("_", " "),
+        f"{count:,}",
+        _area(scores, count),
+        format_number(scores["average_precision"]),
+        *(format_number(other["auroc"]) for other in others),
+    ]
+
+
+def _macro_row(metrics: Mapping[str, Any], num_findings: int) -> list[str]:
+    macro = metrics["model"]["macro"]
+    others = [block["macro"] for block in metrics["baselines"].values()]
+    return [
+        f"Mean of {macro['num_defined']} of {num_findings}",
+        "",
+        _area(macro, metrics["num_images"]),
+        format_number(macro["average_precision"]),
+        *(format_number(other["auroc"]) for other in others),
+    ]
+
+
+def _area(scores: Mapping[str, Any], count: int) -> str:
+    if scores["auroc"] is None:
+        return f"n/a (n={count:,})"
+    return (
+        f"{format_number(scores['auroc'])} {format_interval(scores['auroc_interval'])}"
+    )
+
+
+def _align(
+    rows: Sequence[Sequence[str]], *, left: Sequence[int], rules: Sequence[int]
+) -> str:
+    """Sets columns under each other, some to the left, a rule above some rows."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = [
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines += ["  ".join("-" * width for width in widths)] if number in rules else []
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
