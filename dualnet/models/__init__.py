@@ -1,0 +1,1 @@
+"""Keras models: two branches and what joins them."""
