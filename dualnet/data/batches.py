@@ -1,0 +1,144 @@
+"""Cache and encoder to batches; the order comes from (seed, epoch) and nothing else.
+
+Keras peeks at a data set before it trains and calls `on_epoch_end` then too, so an
+epoch cannot be counted here: `EpochOrder` sets it when an epoch begins. And `fit` must
+be told `shuffle=False`, else Keras shuffles the batches with Python's global random
+state.
+"""
+
+import math
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+INPUTS = {
+    "fused": ("image", "metadata"),
+    "image": ("image",),
+    "metadata": ("metadata",),
+}
+
+
+class ImageSource(Protocol):
+    """What pictures are read from; `dualnet.data.cache.Cache` is one."""
+
+    def read(self, positions: np.ndarray) -> np.ndarray:
+        """Returns gray values, uint8, shape (n, side, side, 1)."""
+        ...
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of `({"image", "metadata"}, targets, sample weights)`.
+
+    The image is handed over as uint8 and becomes float32 in the model, which
+    moves a quarter of the bytes. The last batch may be smaller.
+
+    Args:
+        cache: Where the pictures are read.
+        positions: The radiographs' positions in the cache, shape (n,).
+        metadata: Their encoded metadata, shape (n, features).
+        targets: Their targets, shape (n, classes); none: batches of inputs alone.
+        batch_size: Radiographs a batch.
+        seed: Of the order; none: always in the order of `positions`.
+        sampling_weights: Non-negative, shape (n,). Each epoch draws n radiographs
+            with replacement, in proportion; needs a seed.
+        sample_weights: Weight of each radiograph in the loss, shape (n,).
+        modality: `fused`, `image` or `metadata`: which inputs a batch has.
+    """
+
+    def __init__(  # noqa: PLR0913  # arrays that go together, each by name
+        self,
+        cache: ImageSource,
+        positions: np.ndarray,
+        metadata: np.ndarray,
+        targets: np.ndarray | None,
+        *,
+        batch_size: int,
+        seed: int | None = None,
+        sampling_weights: np.ndarray | None = None,
+        sample_weights: np.ndarray | None = None,
+        modality: str = "fused",
+    ) -> None:
+        super().__init__(workers=1)
+        self.positions = np.asarray(positions, dtype=np.int64)
+        self.batch_size = batch_size
+        self.epoch = 0
+        self._cache = cache
+        self._metadata = np.asarray(metadata, dtype=np.float32)
+        self._targets = _as_float32(targets)
+        self._sample_weights = _as_float32(sample_weights)
+        self._shares = _as_shares(sampling_weights)
+        self._seed = seed
+        self._inputs = INPUTS[modality]
+        self._order = self._draw_order()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.positions) / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        if index < 0 or not len(rows):
+            raise IndexError(f"batch {index} of {len(self)}")
+        inputs = {name: self._read(name, rows) for name in self._inputs}
+        others = (self._targets, self._sample_weights)
+        return (inputs, *(values[rows] for values in others if values is not None))
+
+    @property
+    def order(self) -> np.ndarray:
+        """Which rows this epoch's batches take, in turn, int64, shape (n,)."""
+        return self._order
+
+    def set_epoch(self, epoch: int) -> None:
+        """Sets the epoch, and with it the order.
+
+        Args:
+            epoch: From 0.
+        """
+        self.epoch = epoch
+        self._order = self._draw_order()
+
+    def _draw_order(self) -> np.ndarray:
+        num_rows = len(self.positions)
+        if self._seed is None:
+            return np.arange(num_rows)
+        random = np.random.default_rng((self._seed, self.epoch))
+        if self._shares is None:
+            return random.permutation(num_rows)
+        return random.choice(num_rows, size=num_rows, p=self._shares)
+
+    def _read(self, name: str, rows: np.ndarray) -> np.ndarray:
+        if name == "image":
+            return self._cache.read(self.positions[rows])
+        return self._metadata[rows]
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Callback that gives batches the order of the epoch that begins.
+
+    Args:
+        batches: What the model is fitted on.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Sets the epoch.
+
+        Args:
+            epoch: From 0; `fit` counts on from `initial_epoch`.
+            logs: Not used.
+        """
+        self._batches.set_epoch(epoch)
+
+
+def _as_float32(values: np.ndarray | None) -> np.ndarray | None:
+    return None if values is None else np.asarray(values, dtype=np.float32)
+
+
+def _as_shares(weights: np.ndarray | None) -> np.ndarray | None:
+    if weights is None:
+        return None
+    weights = np.asarray(weights, dtype=np.float64)
+    return weights / weights.sum()

@@ -1,0 +1,184 @@
+"""The packed uint8 cache: decoded once, mapped into memory, read at random.
+
+The files are described in `cache_manifest`, how they are filled in `cache_writer`.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dualnet.data.cache_manifest import (
+    Manifest,
+    explain_damage,
+    find_unwhole,
+    open_shard,
+    read_manifest,
+)
+from dualnet.data.cache_writer import fill_cache, find_sources, list_rejects
+from dualnet.errors import CacheError
+from dualnet.files import sha256
+
+logger = logging.getLogger(__name__)
+
+
+class Cache:
+    """Pictures of one size, ready to read. Opened by `open_cache`.
+
+    Args:
+        folder: Where it lies.
+        manifest: What it holds.
+
+    Attributes:
+        folder: Where it lies.
+        image_size: Side of each picture, in pixels.
+        image_ids: The pictures it holds, in the order of their positions, shape (n,).
+        rejects: The pictures that were refused: `image_id`, `path`, `reason`.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.image_size = manifest.image_size
+        names = [name for shard in manifest.shards for name in shard.image_ids]
+        self.image_ids = np.array(names, dtype=np.str_)
+        self.rejects = list_rejects(manifest)
+        self._index = pd.Index(names)
+        sizes = [len(shard.image_ids) for shard in manifest.shards]
+        self._ends = np.cumsum(sizes, dtype=np.int64)
+        self._starts = self._ends - sizes
+        self._shards = [
+            open_shard(folder, shard, manifest.image_size) for shard in manifest.shards
+        ]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def rows(self, image_ids: Sequence[str] | np.ndarray | pd.Series) -> np.ndarray:
+        """Finds pictures.
+
+        Args:
+            image_ids: Which; shape (n,).
+
+        Returns:
+            The position of each, int64, shape (n,), to be given to `read`.
+
+        Raises:
+            CacheError: If the cache does not hold one of them.
+        """
+        wanted = pd.Index(image_ids)
+        positions = self._index.get_indexer(wanted).astype(np.int64)
+        absent = np.flatnonzero(positions < 0)
+        if len(absent):
+            raise CacheError(
+                f"{self.folder}: must hold every picture that is asked for. Received: "
+                f"{len(absent):,} of {len(wanted):,} that it does not hold, the first "
+                f"is {wanted[absent[0]]!r}. Run `dualnet prepare` on this dataset."
+            )
+        return positions
+
+    def read(self, positions: np.ndarray) -> np.ndarray:
+        """Reads pictures.
+
+        Args:
+            positions: Where they are, integers, shape (n,), in any order.
+
+        Returns:
+            Gray values 0 to 255, uint8, shape (n, image_size, image_size, 1).
+        """
+        positions = np.asarray(positions, dtype=np.int64)
+        pixels = np.empty(
+            (len(positions), self.image_size, self.image_size), dtype=np.uint8
+        )
+        shards = np.searchsorted(self._ends, positions, side="right")
+        rows = positions - self._starts[shards]
+        for row in np.argsort(positions):  # in the disk's order
+            pixels[row] = self._shards[shards[row]][rows[row]]
+        return pixels[..., np.newaxis]
+
+
+def prepare_cache(
+    table: pd.DataFrame,
+    folder: Path,
+    *,
+    image_size: int,
+    workers: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Cache:
+    """Makes, continues or reuses the cache of a table's pictures.
+
+    What the cache already holds is not decoded again, unless the picture's file has
+    changed. A stop at any moment keeps every shard that was finished, and whatever
+    the stops and the number of workers, the files come out byte for byte the same.
+    Pictures that cannot be read are listed in `rejects.csv`, and tried again when
+    their file has changed.
+
+    Args:
+        table: Records with `image_id` and `path`; the pictures must be on disk.
+        folder: The cache; made if absent. One that holds more is used as it is.
+        image_size: Side of the cached pictures, in pixels.
+        workers: How many pictures are decoded at once.
+        progress: Called after each picture with how many of the pictures to decode
+            are done, and how many there are.
+
+    Returns:
+        The cache.
+
+    Raises:
+        CacheError: If the folder is something else, or no picture can be read.
+    """
+    sources = find_sources(table)
+    fill_cache(
+        sources, folder, image_size=image_size, workers=workers, progress=progress
+    )
+    cache = open_cache(folder)
+    names = table["image_id"]
+    refused = int(names.isin(cache.rejects["image_id"]).sum())
+    if refused == len(table):
+        raise CacheError(
+            f"{folder}: at least one picture must be readable. Received: {refused:,} "
+            f"pictures, all refused. See {folder / 'rejects.csv'} for the reasons."
+        )
+    logger.info(
+        "%s: %s pictures ready, %s refused (rejects.csv)",
+        folder,
+        f"{len(table) - refused:,}",
+        f"{refused:,}",
+    )
+    return cache
+
+
+def open_cache(folder: Path) -> Cache:
+    """Opens a cache; the size of each shard is checked, its content is not.
+
+    Args:
+        folder: Where it lies.
+
+    Returns:
+        The cache.
+
+    Raises:
+        CacheError: If it is no cache, or a shard is absent or of another size.
+    """
+    manifest = read_manifest(folder)
+    for shard in find_unwhole(folder, manifest):
+        raise CacheError(explain_damage(folder / shard.file_name))
+    return Cache(folder, manifest)
+
+
+def verify_cache(folder: Path) -> None:
+    """Recomputes the checksum of every shard.
+
+    Args:
+        folder: The cache.
+
+    Raises:
+        CacheError: If a shard is not as it was written; its file is named.
+    """
+    manifest = read_manifest(folder)
+    for shard in manifest.shards:
+        path = folder / shard.file_name
+        if not path.is_file() or sha256(path) != shard.sha256:
+            raise CacheError(explain_damage(path))
+    logger.info("%s: %s shards verified", folder, f"{len(manifest.shards):,}")
