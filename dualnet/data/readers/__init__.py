@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dualnet.data.readers.nih import TABLES, find_nih_table, read_nih
+from dualnet.data.readers.nih import (
+    TABLES,
+    find_nih_table,
+    read_nih,
+    read_official_lists as read_official_lists,
+)
 from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
 
