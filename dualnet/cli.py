@@ -161,7 +161,7 @@ def evaluate(
     result = evaluate_run(
         run, data=data, part=part, sample=sample, cache=cache, out=out
     )
-    typer.echo(result.text)
+    typer.echo(result.evaluation.text())
     typer.echo(f"evaluation: {result.folder}")
 
 

@@ -43,28 +43,27 @@ def read_source(config: Config) -> RecordSet:
     return records
 
 
-def prepare(table: pd.DataFrame, config: Config, folder: Path) -> Cache:
+def prepare(table: pd.DataFrame, config: Config, folder: Path | None) -> Cache:
     """Prepares, reuses or goes on with the cache of a records table.
 
     Args:
         table: Records whose picture is on disk.
         config: The whole configuration.
-        folder: The dataset's folder; the cache is named after it unless
-            `data.cache` names another.
+        folder: The dataset's folder; the cache is named after it where
+            `data.cache` names none.
 
     Returns:
         The cache, which holds every picture of `table` that could be read.
     """
-    where = config.data.cache or cache_folder(folder, config.data.image_size)
+    where = config.data.cache or cache_folder(folder or Path(), config.data.image_size)
     with show_progress("preparing pictures") as progress:
-        cache = prepare_cache(
+        return prepare_cache(
             table,
             where,
             image_size=config.data.image_size,
             workers=config.data.workers,
             progress=progress,
         )
-    return cache
 
 
 def cache_folder(folder: Path, image_size: int) -> Path:

@@ -72,19 +72,31 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
     data = read_training_data(config)
     if overwrite and path.exists():
         shutil.rmtree(path)
+    fit_run(config, run, data)
+    logger.info("run folder: %s", run.path)
+    return run
+
+
+def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
+    """Fits a model on data that is read already, and writes the run folder.
+
+    Args:
+        config: The whole configuration.
+        run: The run folder.
+        data: What the model is fitted on.
+    """
     write_inputs(run, config, data)
+    val = data.rows("val")
     fit(
         config,
         run,
         train=make_batches(config, data, "train"),
         val=make_batches(config, data, "val"),
         val_labels=full_labels(
-            data.table["findings"].iloc[data.rows("val")], data.records.vocabulary
+            list(data.table["findings"].iloc[val]), data.records.vocabulary
         ),
         class_names=data.targets.class_names,
     )
-    logger.info("run folder: %s", run.path)
-    return run
 
 
 def read_training_data(config: Config) -> TrainingData:
@@ -210,6 +222,7 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
             "seed": config.seed,
             "sample": config.data.sample,
             "label_rule": config.training.label_rule,
+            "vocabulary": records.vocabulary.name,
         },
         digests=records.digests,
         targets_dropped=data.targets.dropped,
@@ -220,10 +233,16 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
             "radiographs_used": len(table),
         },
     )
-    run.write_config(config)
+    run.write_config(_with_cache(config, data.cache))
     run.write_records(table)
     run.write_split(data.split, certificate)
     data.encoder.save(run.metadata_encoder)
+
+
+def _with_cache(config: Config, cache: Cache) -> Config:
+    """Names the cache, so that `evaluate` finds it from any folder."""
+    data = config.data.model_copy(update={"cache": cache.folder.resolve()})
+    return config.model_copy(update={"data": data})
 
 
 def _log_dropped(targets: Targets, rule: str) -> None:

@@ -1,0 +1,270 @@
+"""What picture, record and leakage are worth on the phantom, over several seeds.
+
+    python benchmarks/phantom_seeds.py --seeds 5
+
+For every seed: a phantom of its own, a patient-disjoint split, and on the same rows the
+fused model, the picture alone, the boosted trees on the record alone, and the fused model
+of a leaking split. The leaking split trains on as many radiographs, but half of the test
+radiographs' patients lend it their other visits; both are scored on the same rows, so the
+difference is paired. Scores are macro AUROC of the 14 findings against the full label
+sets; intervals resample patients within each seed and average over the seeds.
+
+These are scores on the phantom: they prove the machinery, not a reading of radiographs.
+"""
+
+import argparse
+import dataclasses
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from dualnet.config import Config, read_config
+from dualnet.data.labels import full_labels
+from dualnet.evaluation.baselines import METADATA_ONLY
+from dualnet.evaluation.bootstrap import (
+    mean_defined,
+    percentile_interval,
+    resample_auroc,
+    resample_patients,
+)
+from dualnet.findings import NIH
+from dualnet.jobs.evaluate import judge, predict_rows, read_run
+from dualnet.jobs.train import TrainingData, fit_run, read_training_data
+from dualnet.runs import RunFolder
+from dualnet.scores import auroc_per_class
+
+RESAMPLES = 1000
+FINDINGS = [name != NIH.negative for name in NIH.class_names]
+COMPARISONS = (
+    ("fused", "image", False),
+    ("fused", "metadata", False),
+    ("leaking", "fused", True),
+)
+
+
+def main() -> None:
+    """Runs the benchmark and prints its table."""
+    options = parse_options()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    rows = []
+    for seed in range(options.seeds):
+        kept = options.out / f"seed-{seed}.npz"
+        if not kept.exists():
+            with tempfile.TemporaryDirectory() as folder:
+                save(kept, measure_seed(seed, options, Path(folder)))
+        rows.append(load(kept))
+    report(rows, options)
+
+
+def parse_options() -> argparse.Namespace:
+    """Reads the options."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--images", type=int, default=2400)
+    parser.add_argument("--patients", type=int, default=700)
+    parser.add_argument("--preset", default="residual")
+    parser.add_argument("--set", action="append", default=[], help="stage.key=value")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="each seed's predictions; a seed that lies there is not run again",
+    )
+    return parser.parse_args()
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One seed: labels, patients, and each arm's probabilities, all row by row."""
+
+    labels: np.ndarray
+    patient_ids: np.ndarray
+    arms: dict[str, np.ndarray]
+    scored: np.ndarray  # rows that the two splits are compared on
+
+    def macro_auroc(self, arm: str) -> float:
+        """Mean AUROC of the findings on the whole test part."""
+        scores = auroc_per_class(self.labels, self.arms[arm])
+        return float(np.nanmean(scores[FINDINGS]))
+
+
+def measure_seed(seed: int, options: argparse.Namespace, folder: Path) -> Measured:
+    """Draws a phantom, trains every arm and predicts the test part."""
+    config = configure(seed, options)
+    data = read_training_data(config)
+    lent = lent_rows(data, seed)
+    test = data.table.iloc[data.rows("test")].reset_index(drop=True)
+    arms = {}
+    for arm in ("fused", "image", "leaking"):
+        arm_data = data
+        if arm == "leaking":
+            arm_data = dataclasses.replace(data, split=leak(data, lent, seed))
+        arms[arm] = train_and_predict(
+            with_modality(config, "image" if arm == "image" else "fused"),
+            arm_data,
+            test,
+            folder / arm,
+        )
+    run = read_run(folder / "fused")
+    judged = judge(run, test.assign(part="test"), arms["fused"])
+    arms["metadata"] = judged.baselines[METADATA_ONLY].scores
+    return Measured(
+        labels=full_labels(list(test["findings"]), data.records.vocabulary),
+        patient_ids=test["patient_id"].to_numpy(dtype=str),
+        arms=arms,
+        scored=leaking_rows(data, lent),
+    )
+
+
+def configure(seed: int, options: argparse.Namespace) -> Config:
+    """One seed decides the phantom, the split and the weights."""
+    return read_config(
+        preset=options.preset,
+        overrides=[
+            f"seed={seed}",
+            f"phantom.seed={seed}",
+            f"phantom.images={options.images}",
+            f"phantom.patients={options.patients}",
+            "training.tensorboard=false",
+            *options.set,
+        ],
+    )
+
+
+def with_modality(config: Config, modality: str) -> Config:
+    """The same configuration with another modality."""
+    model = config.model.model_copy(update={"modality": modality})
+    return config.model_copy(update={"model": model})
+
+
+def lent_rows(data: TrainingData, seed: int) -> np.ndarray:
+    """Every second visit of each test patient, the visits in a random order.
+
+    These rows go to the leaking training part; their patients' other visits are scored.
+    """
+    rows = data.rows("test")
+    rows = np.random.default_rng(seed).permutation(rows)
+    patients = data.table["patient_id"].iloc[rows]
+    visit = patients.groupby(patients.to_numpy()).cumcount().to_numpy()
+    return np.sort(rows[visit % 2 == 1])
+
+
+def leaking_rows(data: TrainingData, lent: np.ndarray) -> np.ndarray:
+    """Which test rows are not lent but are of a patient who lends another visit."""
+    rows = data.rows("test")
+    patients = data.table["patient_id"].to_numpy()
+    return ~np.isin(rows, lent) & np.isin(patients[rows], patients[lent])
+
+
+def leak(data: TrainingData, lent: np.ndarray, seed: int) -> pd.DataFrame:
+    """A split that trains on the lent rows in place of as many training rows."""
+    split = data.split.copy()
+    given_up = np.random.default_rng(seed).choice(
+        data.rows("train"), size=len(lent), replace=False
+    )
+    parts = split["part"].to_numpy(dtype=object).copy()
+    parts[given_up], parts[lent] = "test", "train"
+    return split.assign(part=parts)
+
+
+def train_and_predict(
+    config: Config, data: TrainingData, test: pd.DataFrame, folder: Path
+) -> np.ndarray:
+    """Trains one arm and predicts the test radiographs."""
+    keras.utils.clear_session(free_memory=True)
+    fit_run(config, RunFolder(folder), data)
+    return predict_rows(read_run(folder), test, data.cache)
+
+
+def mean_difference(
+    rows: list[Measured], arm: str, other: str, *, shared_only: bool
+) -> dict[str, float]:
+    """Mean over the seeds of one arm's macro AUROC less another's, with interval.
+
+    Args:
+        rows: The seeds.
+        arm: The arm that is asked about.
+        other: The arm it is compared with.
+        shared_only: Whether to score only the rows whose patients leak.
+
+    Returns:
+        `difference`, and the ends `low` and `high` of its 95 % interval.
+    """
+    points, samples = [], []
+    for seed, one in enumerate(rows):
+        kept = one.scored if shared_only else np.ones(len(one.labels), dtype=bool)
+        labels = one.labels[kept][:, FINDINGS]
+        resamples = resample_patients(
+            one.patient_ids[kept], num_resamples=RESAMPLES, seed=seed
+        )
+        scores, drawn = [], []
+        for name in (arm, other):
+            probabilities = one.arms[name][kept][:, FINDINGS]
+            scores.append(np.nanmean(auroc_per_class(labels, probabilities)))
+            drawn.append(resample_auroc(resamples, labels, probabilities))
+        points.append(scores[0] - scores[1])
+        samples.append(mean_defined(drawn[0]) - mean_defined(drawn[1]))
+    interval = percentile_interval(np.mean(samples, axis=0))
+    return {
+        "difference": float(np.mean(points)),
+        "low": interval.low,
+        "high": interval.high,
+    }
+
+
+def report(rows: list[Measured], options: argparse.Namespace) -> None:
+    """Prints the means over the seeds, and the paired differences."""
+    print(
+        f"\nphantom, {len(rows)} seeds of {options.images:,} radiographs of "
+        f"{options.patients:,} patients; preset {options.preset}, {options.set}; "
+        f"{os.cpu_count()} cores, back end {keras.backend.backend()}"
+    )
+    for arm in rows[0].arms:
+        values = [one.macro_auroc(arm) for one in rows]
+        each = " ".join(f"{value:.3f}" for value in values)
+        print(f"{arm:>10}  mean {np.mean(values):.3f}   by seed {each}")
+    for arm, other, shared_only in COMPARISONS:
+        found = mean_difference(rows, arm, other, shared_only=shared_only)
+        print(
+            f"{arm} less {other}: {found['difference']:+.3f} "
+            f"[{found['low']:+.3f}, {found['high']:+.3f}]"
+            + (" on the rows whose patients leak" if shared_only else "")
+        )
+
+
+def save(path: Path, measured: Measured) -> None:
+    """Keeps one seed's labels, patients and probabilities."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path,
+        labels=measured.labels,
+        patient_ids=measured.patient_ids,
+        scored=measured.scored,
+        **{f"arm_{arm}": values for arm, values in measured.arms.items()},
+    )
+
+
+def load(path: Path) -> Measured:
+    """Reads what `save` kept."""
+    with np.load(path) as kept:
+        arms = {
+            name.removeprefix("arm_"): kept[name]
+            for name in kept.files
+            if name.startswith("arm_")
+        }
+        return Measured(
+            labels=kept["labels"],
+            patient_ids=kept["patient_ids"],
+            arms=arms,
+            scored=kept["scored"],
+        )
+
+
+if __name__ == "__main__":
+    main()

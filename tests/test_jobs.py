@@ -1,0 +1,266 @@
+"""The whole way, on a small phantom: prepare, train, evaluate, visualize."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from dualnet.config import Config, read_config
+from dualnet.errors import ConfigError, RecordError, RunError
+from dualnet.jobs.evaluate import evaluate_run, read_run
+from dualnet.jobs.prepare import prepare_data
+from dualnet.jobs.train import train_run
+from dualnet.jobs.visualize import visualize_run
+from dualnet.runs import RunFolder
+
+
+def configure(data: Path, cache: Path, *overrides: str) -> Config:
+    return read_config(
+        preset="residual",
+        overrides=[
+            f"data.path={data}",
+            f"data.cache={cache}",
+            "data.image_size=64",
+            "data.workers=1",
+            "split.train=0.5",
+            "split.val=0.25",
+            "split.test=0.25",
+            "split.rare_findings=train",
+            "training.epochs=2",
+            "training.batch_size=16",
+            "training.tensorboard=false",
+            "evaluation.resamples=20",
+            *overrides,
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache") / "small"
+
+
+@pytest.fixture(scope="module")
+def run(
+    small_phantom: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunFolder:
+    path = tmp_path_factory.mktemp("runs") / "one"
+    return train_run(configure(small_phantom, cache), path)
+
+
+def weights(run: RunFolder) -> list[np.ndarray]:
+    return keras.saving.load_model(run.model).get_weights()
+
+
+def test_a_run_holds_what_everything_downstream_needs(run: RunFolder) -> None:
+    certificate = run.read_certificate()
+    assert certificate["shared_patients"] == 0
+    assert certificate["vocabulary"] == "nih"
+    assert certificate["counts"]["rows_read"] == 90
+    assert sum(part["radiographs"] for part in certificate["parts"].values()) == 90
+    split, records = run.read_split(), run.read_records()
+    assert list(split.columns) == ["image_id", "patient_id", "part"]
+    assert list(split["image_id"]) == list(records["image_id"])
+    assert split.groupby("patient_id")["part"].nunique().max() == 1
+    history = pd.read_csv(run.history)
+    assert len(history) == 2
+    assert {"loss", "val_loss", "val_macro_auroc"} <= set(history.columns)
+    assert run.read_environment()["precision"]["policy"] in {
+        "float32",
+        "mixed_bfloat16",
+    }
+
+
+def test_records_are_read_back_as_they_were_written(run: RunFolder) -> None:
+    records = run.read_records()
+    assert records["findings"].map(type).eq(tuple).all()
+    assert records["follow_up"].dtype == "Int64"
+    assert records["view_position"].dropna().isin(["PA", "AP"]).all()
+
+
+def test_the_same_seed_gives_the_same_weights_and_metrics(
+    run: RunFolder, small_phantom: Path, cache: Path, tmp_path: Path
+) -> None:
+    again = train_run(configure(small_phantom, cache), tmp_path / "again")
+    for one, other in zip(weights(run), weights(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    first = evaluate_run(run.path, out=tmp_path / "first")
+    second = evaluate_run(again.path, out=tmp_path / "second")
+    names = ("metrics.json", "predictions.csv")
+    for name in names:
+        assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
+
+
+def test_an_evaluation_leaves_scores_predictions_and_figures(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    result = evaluate_run(run.path, out=tmp_path / "evaluation")
+    predictions = pd.read_csv(result.folder / "predictions.csv")
+    test = run.read_split().query("part == 'test'")
+    assert list(predictions["image_id"]) == list(test["image_id"])
+    classes = read_run(run.path).vocabulary.class_names
+    np.testing.assert_allclose(predictions[list(classes)].sum(axis=1), 1, atol=1e-5)
+    metrics = json.loads((result.folder / "metrics.json").read_text())
+    assert metrics["verdict"]
+    figures = {file.name for file in (result.folder / "figures").iterdir()}
+    assert {"roc.png", "confusion.png", "calibration.png"} <= figures
+    assert "class prior" in result.evaluation.text()
+
+
+def test_a_sample_draws_whole_patients(run: RunFolder, tmp_path: Path) -> None:
+    result = evaluate_run(run.path, sample=10, out=tmp_path / "sample")
+    drawn = result.evaluation.predictions
+    assert 0 < len(drawn) <= 10
+    records = run.read_records()
+    whole = records[records["patient_id"].isin(drawn["patient_id"])]
+    assert len(whole) == len(drawn)
+
+
+def test_an_unknown_part_is_named(run: RunFolder) -> None:
+    with pytest.raises(ConfigError, match=r"one of train, val, test.*'tests'"):
+        evaluate_run(run.path, part="tests")
+
+
+def test_patients_of_the_training_part_are_refused(
+    run: RunFolder, small_phantom: Path
+) -> None:
+    with pytest.raises(RecordError, match=r"no patient may be of the run's train"):
+        evaluate_run(run.path, data=small_phantom)
+
+
+def test_a_run_of_another_version_is_refused(run: RunFolder, tmp_path: Path) -> None:
+    other = RunFolder(tmp_path / "other")
+    shutil.copytree(run.path, other.path)
+    values = {**other.read_environment(), "run_format": 99, "dualnet": "9.9.9"}
+    (other.path / "environment.json").write_text(json.dumps(values))
+    with pytest.raises(
+        RunError, match=r"format 1.*run_format=99, written by .*9\.9\.9"
+    ):
+        evaluate_run(other.path)
+
+
+def test_an_unfinished_run_is_named(run: RunFolder, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "half")
+    (tmp_path / "half" / "model.keras").unlink()
+    with pytest.raises(RunError, match=r"Received: no model\.keras"):
+        evaluate_run(tmp_path / "half")
+
+
+def test_a_run_folder_in_use_is_kept(
+    run: RunFolder, small_phantom: Path, cache: Path
+) -> None:
+    before = run.model.read_bytes()
+    with pytest.raises(RunError, match=r"must be empty.*--overwrite"):
+        train_run(configure(small_phantom, cache), run.path)
+    assert run.model.read_bytes() == before
+
+
+def test_overwrite_spares_a_folder_that_holds_no_run(
+    small_phantom: Path, cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("keep me")
+    with pytest.raises(RunError, match="it holds no run"):
+        train_run(configure(small_phantom, cache), tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.txt").read_text() == "keep me"
+
+
+def test_an_empty_part_leaves_no_run_folder(
+    small_phantom: Path, cache: Path, tmp_path: Path
+) -> None:
+    config = configure(
+        small_phantom, cache, "split.train=0.998", "split.val=0.001", "split.test=0.001"
+    )
+    with pytest.raises(RecordError, match=r"part"):
+        train_run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unreadable_picture_is_listed_and_said(
+    small_phantom: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(small_phantom, data)
+    picture = sorted((data / "images").iterdir())[3]
+    picture.write_bytes(picture.read_bytes()[:200])
+    caplog.set_level(logging.INFO, logger="dualnet")
+    cache = prepare_data(configure(data, tmp_path / "cache"))
+    assert list(cache.rejects["image_id"]) == [picture.name]
+    run = train_run(
+        configure(data, tmp_path / "cache", "training.epochs=1"), tmp_path / "run"
+    )
+    assert "1 of 90 pictures refused" in caplog.text
+    assert run.read_certificate()["counts"]["pictures_refused"] == 1
+    assert picture.name not in set(run.read_split()["image_id"])
+
+
+@pytest.mark.parametrize("modality", ["image", "metadata"])
+def test_each_ablation_goes_the_whole_way(
+    modality: str, small_phantom: Path, cache: Path, tmp_path: Path
+) -> None:
+    config = configure(
+        small_phantom, cache, f"model.modality={modality}", "training.epochs=1"
+    )
+    run = train_run(config, tmp_path / "run")
+    result = evaluate_run(run.path)
+    assert result.folder == run.evaluation
+    assert (visualize_run(run.path) / "index.html").is_file()
+
+
+def test_visualize_draws_every_stage(run: RunFolder, tmp_path: Path) -> None:
+    folder = visualize_run(run.path, out=tmp_path / "activations")
+    pictures = {file.name for file in folder.iterdir()}
+    assert "index.html" in pictures
+    assert any("image_conv_1" in name for name in pictures)
+    assert any("image_pool" in name for name in pictures)
+
+
+def test_visualize_takes_a_file_and_a_record(
+    run: RunFolder, small_phantom: Path, tmp_path: Path
+) -> None:
+    image = sorted((small_phantom / "images").iterdir())[0]
+    folder = visualize_run(
+        run.path, image=image, metadata="age=57,view=AP", out=tmp_path / "activations"
+    )
+    assert "57" in (folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ("age=412", r"--metadata: `age` must be .*120.*Received: 412"),
+        ("view=XX", r"--metadata: `view` must be one of PA, AP, LATERAL.*'XX'"),
+        ("shoe=3", r"--metadata: fields must be .*'shoe'"),
+        ("age", r"--metadata: must be field=value.*'age'"),
+        ("follow_up=-1", r"--metadata: `follow_up` must be .*-1"),
+    ],
+)
+def test_a_bad_record_is_named(
+    run: RunFolder, small_phantom: Path, metadata: str, message: str
+) -> None:
+    image = sorted((small_phantom / "images").iterdir())[0]
+    with pytest.raises(ConfigError, match=message):
+        visualize_run(run.path, image=image, metadata=metadata)
+
+
+def test_an_unknown_radiograph_is_named(run: RunFolder) -> None:
+    with pytest.raises(ConfigError, match=r"--image-id: .*'no\.png'"):
+        visualize_run(run.path, image_id="no.png")
+
+
+@pytest.mark.real_data
+def test_the_real_table_is_counted(
+    real_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="dualnet")
+    config = read_config(
+        overrides=[f"data.path={real_data / 'nih'}", f"data.cache={tmp_path / 'cache'}"]
+    )
+    cache = prepare_data(config)
+    assert "112,120 rows read, 110,237 without a picture, 1,883 used" in caplog.text
+    assert len(cache.image_ids) == 1883
+    assert cache.rejects.empty
