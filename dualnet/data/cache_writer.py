@@ -294,22 +294,19 @@ def _collect(
     folder: Path, manifest: Manifest, block: Block, decoded: Decoded
 ) -> list[tuple[str, str, np.ndarray]]:
     """Returns image id, signature and pixels of each picture of the new shard."""
-    signatures = {source.image_id: source.signature for source in block.sources}
-    rows: list[tuple[str, str, np.ndarray | str]]
-    if block.old is None:
-        rows = [(name, signatures[name], pixels) for name, pixels in decoded.items()]
-    else:
+    pixels: Decoded = {}
+    signatures: dict[str, str] = {}
+    if block.old is not None:
         kept = open_shard(folder, block.old, manifest.image_size)
-        old = zip(block.old.image_ids, block.old.signatures, kept, strict=True)
-        rows = [
-            (
-                name,
-                signatures.get(name, signature),
-                decoded[name] if name in decoded else pixels,
-            )
-            for name, signature, pixels in old
-        ]
-    return [(name, s, p) for name, s, p in rows if not isinstance(p, str)]
+        pixels = dict(zip(block.old.image_ids, kept, strict=True))
+        signatures = dict(zip(block.old.image_ids, block.old.signatures, strict=True))
+    pixels |= decoded  # in the old shard's order, or in the table's
+    signatures |= {source.image_id: source.signature for source in block.sources}
+    return [
+        (name, signatures[name], picture)
+        for name, picture in pixels.items()
+        if not isinstance(picture, str)
+    ]
 
 
 def _write_shard(
