@@ -1,9 +1,10 @@
 """Intervals by patient: whole patients are drawn again, not pictures.
 
 Pictures of one patient are alike, so drawing pictures makes intervals too narrow
-(reproduce-chexnet's Cardiomegaly, 95 %: .894-.925 by patient, .898-.918 by picture).
-The draws depend on the seed alone. Two models scored with the same `PatientResamples`
-are scored on the same draws, so their difference, draw by draw, is a paired one.
+(Cardiomegaly of the published reproduce-chexnet predictions: .893 to .924 by patient,
+.898 to .919 by picture). The draws depend on the seed alone. Two models scored with the
+same `PatientResamples` are scored on the same draws, so their difference, draw by
+draw, is a paired one.
 """
 
 from collections.abc import Iterator, Sequence
