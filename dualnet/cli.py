@@ -130,12 +130,13 @@ def train(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Train a model and write its run folder."""
     from dualnet.config import read_config
-    from dualnet.jobs.train import train_run
 
     options = _options(data=data, format=format, cache=cache, sample=sample)
     settings = read_config(
         preset=preset, file=config, overrides=[*options, *(overrides or [])]
     )
+    from dualnet.jobs.train import train_run  # slow: after all words are checked
+
     train_run(settings, run, overwrite=overwrite)
     typer.echo(f"run folder: {run}")
 
