@@ -12,7 +12,9 @@ every common kind become 8-bit gray:
 Then the picture is stretched to the square, each pixel the mean of the area it covers.
 """
 
+import functools
 import io
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -59,10 +61,9 @@ _DECODER_ERRORS = (
 def read_image(path: Path, *, image_size: int = 256) -> np.ndarray:
     """Reads one picture as a square of gray values.
 
-    Where both sides are multiples of `image_size`, each pixel is the exact mean of the
-    block it covers, half rounded up; a picture of just this size keeps its values.
-    Otherwise Pillow's box filter takes the mean of fractional areas, and a smaller
-    picture is enlarged bilinearly.
+    Each pixel is the exact mean of the area it covers, half rounded up, also where
+    that cuts through pixels of the file; a picture of just this size keeps its values.
+    A picture with a smaller side is brought to size bilinearly.
 
     Args:
         path: A PNG or JPEG file.
@@ -92,14 +93,17 @@ def read_image(path: Path, *, image_size: int = 256) -> np.ndarray:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        status = path.stat()
+        regular = stat.S_ISREG(status.st_mode)
+        data = path.read_bytes() if regular and status.st_size <= MAX_BYTES else b""
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ImageError(_explain(path.name, "a readable file", reason)) from error
-    if len(data) > MAX_BYTES:
-        size = f"more than {MAX_BYTES:,} bytes"
-        raise ImageError(_explain(path.name, f"at most {MAX_BYTES:,} bytes", size))
+    if not regular:
+        raise ImageError(_explain(path.name, "a file", "a folder or a device"))
+    if status.st_size > MAX_BYTES:
+        wanted, size = f"at most {MAX_BYTES:,} bytes", f"{status.st_size:,}"
+        raise ImageError(_explain(path.name, wanted, size))
     if not data:
         raise ImageError(_explain(path.name, "a picture", "an empty file"))
     return data
@@ -219,11 +223,12 @@ def _read_orientation(exif: bytes) -> int:
 
 def _resize(gray: Image.Image, image_size: int) -> np.ndarray:
     width, height = gray.size
+    if min(width, height) < image_size:
+        side = (image_size, image_size)
+        return np.array(gray.resize(side, Image.Resampling.BILINEAR))
     if width % image_size == 0 and height % image_size == 0:
         return _block_means(np.asarray(gray), image_size)
-    enlarges = min(width, height) < image_size
-    filtering = Image.Resampling.BILINEAR if enlarges else Image.Resampling.BOX
-    return np.array(gray.resize((image_size, image_size), filtering))
+    return _area_means(np.asarray(gray), image_size)
 
 
 def _block_means(pixels: np.ndarray, image_size: int) -> np.ndarray:
@@ -239,6 +244,33 @@ def _block_means(pixels: np.ndarray, image_size: int) -> np.ndarray:
     for column in range(1, width):
         means += sums[:, column::width]
     return ((means + total(area // 2)) // total(area)).astype(np.uint8)
+
+
+def _area_means(pixels: np.ndarray, image_size: int) -> np.ndarray:
+    """Means of areas that cut through pixels, half rounded up."""
+    sums = _area_sums(_area_sums(pixels, image_size).T, image_size).T
+    return ((sums + pixels.size // 2) // pixels.size).astype(np.uint8)
+
+
+def _area_sums(values: np.ndarray, image_size: int) -> np.ndarray:
+    """Sums rows into `image_size` rows, in units of 1/image_size of a row, float64."""
+    # Every overlap is an integer in these units, and so each sum is exact.
+    num_rows = len(values)
+    sums = np.empty((image_size, values.shape[1]))
+    for row, weights in enumerate(_overlaps(num_rows, image_size)):
+        first = row * num_rows // image_size
+        end = -(-(row + 1) * num_rows // image_size)
+        sums[row] = weights[first:end] @ values[first:end]
+    return sums
+
+
+@functools.lru_cache(maxsize=8)  # the pictures of a dataset have few sizes
+def _overlaps(num_rows: int, image_size: int) -> np.ndarray:
+    """How much of each row to come each row covers, shape (image_size, num_rows)."""
+    start = np.arange(image_size)[:, np.newaxis] * num_rows
+    row = np.arange(num_rows) * image_size
+    end = np.minimum(start + num_rows, row + image_size)
+    return np.maximum(end - np.maximum(start, row), 0).astype(np.float64)
 
 
 def _explain(name: str, expected: str, received: str) -> str:
