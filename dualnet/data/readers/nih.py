@@ -21,13 +21,13 @@ from dualnet.findings import NIH
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv", "sample_labels.csv")
 OFFICIAL_LISTS = {"train_val": "train_val_list.txt", "test": "test_list.txt"}
 HEADERS = {
-    "image_index": "image_id",
-    "finding_labels": "findings",
-    "follow_up_#": "follow_up",
-    "patient_id": "patient_id",
-    "patient_age": "age_years",
-    "patient_gender": "sex",
-    "view_position": "view_position",
+    "Image Index": "image_id",
+    "Finding Labels": "findings",
+    "Follow-up #": "follow_up",
+    "Patient ID": "patient_id",
+    "Patient Age": "age_years",
+    "Patient Gender": "sex",
+    "View Position": "view_position",
 }
 # as the twelve archives unpack, as Kaggle's copies do, and pictures beside the table
 PICTURE_FOLDERS = ("images", "images_*/images", "images_*", "sample/images", ".")
@@ -160,7 +160,7 @@ def _read_list(file: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(
             f"{file}: must be a readable list of file names. "
-            f"Received: {type(error).__name__}. "
+            f"Received: {getattr(error, 'strerror', 'bytes that are no text')}. "
             "Copy NIH's lists beside the table, or split by ratios."
         ) from error
     for number, line in enumerate(lines, start=1):
@@ -169,4 +169,10 @@ def _read_list(file: Path) -> list[str]:
                 f"{file.name} line {number}: must be one PNG file's name. "
                 f"Received: {line[:40]!r}. Use NIH's own lists."
             )
-    return [line.strip() for line in lines if line.strip()]
+    listed = [line.strip() for line in lines if line.strip()]
+    if not listed:
+        raise RecordError(
+            f"{file.name}: must name at least one image. Received: an empty list. "
+            "Use NIH's own lists."
+        )
+    return listed

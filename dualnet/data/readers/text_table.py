@@ -39,7 +39,7 @@ def read_text_table(
     Args:
         file: A comma-separated file with a header, UTF-8.
         columns: The header of each wanted column, to the name it is to have.
-        normalize: Applied to each header before it is looked for.
+        normalize: Applied to headers, wanted and found, before they are compared.
 
     Returns:
         The rows, empty lines left out.
@@ -101,14 +101,15 @@ def _find_columns(
 ) -> dict[int, str]:
     found = [normalize(name) for name in header]
     for name in columns:
-        if found.count(name) != 1:
+        times = found.count(normalize(name))
+        if times != 1:
             # the header is not echoed: without one, it is a patient's row
             raise RecordError(
                 f"{where} line 1: the header must name one column `{name}`. "
-                f"Received: {found.count(name)} of {len(header)} columns. "
+                f"Received: {times} of {len(header)} columns. "
                 "Use the dataset's own table."
             )
-    return {found.index(name): wanted for name, wanted in columns.items()}
+    return {found.index(normalize(name)): to for name, to in columns.items()}
 
 
 def _find_problems(lines: list[str], num_fields: int) -> dict[int, str]:
