@@ -13,6 +13,7 @@ from dualnet.evaluation.metrics import (
     confusion_matrix,
     mean_over_findings,
     reliability_bins,
+    roc_points,
     row_log_loss,
     score_findings,
     score_first_label,
@@ -24,7 +25,7 @@ from dualnet.evaluation.truth import (
     make_truth,
 )
 from dualnet.findings import NIH, Vocabulary
-from dualnet.scores import macro_auroc
+from dualnet.scores import auroc, macro_auroc
 
 TINY = Vocabulary(
     name="tiny", findings=("Edema", "Mass"), negative="No Finding", source="test"
@@ -134,6 +135,24 @@ def test_rows_of_one_finding_have_no_auroc_and_no_mean() -> None:
 def test_average_precision_of_a_constant_score_is_the_prevalence() -> None:
     present = np.array([True, False, False, False])
     assert average_precision(present, np.full(4, 0.3)) == 0.25
+
+
+def test_roc_goes_through_every_distinct_score() -> None:
+    present = np.array([True, False, True, False])
+    false_rate, true_rate = roc_points(present, np.array([0.9, 0.5, 0.5, 0.1]))
+    assert false_rate.tolist() == [0, 0, 0.5, 1]
+    assert true_rate.tolist() == [0, 0.5, 1, 1]
+
+
+def test_roc_is_thinned_to_its_limit_and_keeps_its_ends() -> None:
+    generator = np.random.default_rng(0)
+    present, scores = generator.random(5000) < 0.1, generator.random(5000)
+    false_rate, true_rate = roc_points(present, scores, max_points=50)
+    assert false_rate.size == true_rate.size == 50
+    assert (false_rate[0], true_rate[0]) == (0, 0)
+    assert (false_rate[-1], true_rate[-1]) == (1, 1)
+    area = np.trapezoid(true_rate, false_rate)
+    assert area == pytest.approx(auroc(present, scores), abs=0.01)
 
 
 def test_first_label_scores_are_those_of_the_hand(

@@ -48,6 +48,33 @@ def average_precision(y_true: np.ndarray, y_score: np.ndarray) -> float:
     return float((precision * gained).sum() / true_positives[-1])
 
 
+def roc_points(
+    y_true: np.ndarray, y_score: np.ndarray, *, max_points: int = 400
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the points of a ROC curve, thinned for drawing.
+
+    Args:
+        y_true: Whether each row is positive, bool, both kinds present, shape (n,).
+        y_score: Scores, the higher the likelier, shape (n,).
+        max_points: How many points are kept at most, evenly along the scores.
+
+    Returns:
+        False and true positive rates, each from 0 to 1, one point a distinct score.
+    """
+    order = np.argsort(-y_score, kind="stable")
+    last_of_tie = np.flatnonzero(np.append(np.diff(y_score[order]) != 0, True))
+    true_positives = np.cumsum(y_true[order])[last_of_tie]
+    false_positives = last_of_tie + 1 - true_positives
+    ends = np.linspace(0, last_of_tie.size - 1, max_points - 1).round().astype(int)
+    kept = np.unique(ends)
+    rates = (
+        np.append(0, counts[kept] / counts[-1])
+        for counts in (false_positives, true_positives)
+    )
+    false_rate, true_rate = rates
+    return false_rate, true_rate
+
+
 def score_findings(truth: Truth, scores: np.ndarray) -> dict[str, dict[str, Any]]:
     """Scores every class against the full label set.
 

@@ -1,0 +1,292 @@
+"""Figures of an evaluation: ROC, confusion, calibration, what each half adds.
+
+The model is drawn with what can be said without the picture, the metadata-only
+baseline, beside it, where that was judged too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from dualnet.evaluation.baselines import METADATA_ONLY, Prediction
+from dualnet.evaluation.evaluate import Evaluation
+from dualnet.evaluation.metrics import roc_points
+from dualnet.plots import style
+from dualnet.plots.style import Look, display_name, new_figure, styled
+
+ROC_COLUMNS = 3
+DARK = 0.5  # from this share on, a cell is dark and its text white
+NAMES = {"model": "model", METADATA_ONLY: "metadata only"}
+LOOKS = {"model": style.MODEL, METADATA_ONLY: style.METADATA_ONLY}
+
+
+def plot_evaluation(evaluation: Evaluation) -> dict[str, Figure]:
+    """Draws every figure of an evaluation.
+
+    Args:
+        evaluation: What to draw.
+
+    Returns:
+        The figures by their file name, without suffix.
+    """
+    return {
+        "roc": plot_roc(evaluation),
+        "confusion": plot_confusion(evaluation),
+        "calibration": plot_calibration(evaluation),
+        "comparison": plot_comparison(evaluation),
+    }
+
+
+@styled
+def plot_roc(evaluation: Evaluation) -> Figure:
+    """Draws one ROC panel a finding, the metadata-only baseline beside the model.
+
+    Args:
+        evaluation: What to draw.
+
+    Returns:
+        A figure with a panel a finding and a legend; a finding whose AUROC is
+        undefined has its panel, which says so.
+    """
+    truth = evaluation.truth
+    columns = np.flatnonzero(truth.is_finding)
+    num_rows = -(-(columns.size + 1) // ROC_COLUMNS)
+    figure = new_figure(8, 2.55 * num_rows + 0.6)
+    figure.suptitle(f"ROC by finding, {_describe_rows(evaluation)}")
+    panels = figure.subplots(num_rows, ROC_COLUMNS, squeeze=False).flatten()
+    for panel, column in zip(panels, columns, strict=False):
+        _draw_roc_panel(panel, evaluation, int(column))
+    for panel in panels[columns.size :]:
+        panel.axis("off")
+    handles, labels = _roc_legend(panels[0], evaluation)
+    panels[columns.size].legend(handles, labels, loc="center", handlelength=2.6)
+    figure.supxlabel("False positive rate")
+    figure.supylabel("True positive rate")
+    return figure
+
+
+@styled
+def plot_confusion(evaluation: Evaluation) -> Figure:
+    """Draws how often each first label got each answer.
+
+    Args:
+        evaluation: What to draw.
+
+    Returns:
+        A figure whose shades are shares of a row and whose numbers are counts.
+    """
+    counts = np.array(evaluation.metrics["model"]["first_label"]["confusion_matrix"])
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(totals, 1)
+    names = [display_name(name) for name in evaluation.truth.class_names]
+    figure = new_figure(9.5, 9.6)
+    axes = figure.subplots()
+    axes.grid(visible=False)
+    image = axes.imshow(shares, cmap=style.SEQUENTIAL, vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if shares[row, column] > DARK else style.TEXT
+        text = f"{count:,}" if count else "·"
+        axes.text(column, row, text, ha="center", va="center", color=color, size=9)
+    rows = [f"{name} ({n:,})" for name, n in zip(names, totals.ravel(), strict=True)]
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), rows)
+    axes.set_xlabel("Answer: the likeliest class")
+    axes.set_ylabel("First label (radiographs)")
+    axes.set_title(f"Answers by first label, {_describe_rows(evaluation)}", size=14)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
+    bar.set_label("Share of the row")
+    return figure
+
+
+@styled
+def plot_calibration(evaluation: Evaluation) -> Figure:
+    """Draws how often the likeliest class is right, by how likely it was said to be.
+
+    Args:
+        evaluation: What to draw.
+
+    Returns:
+        A figure with the reliability curve over the counts of its bins.
+    """
+    figure = new_figure(7, 7)
+    upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
+    upper.plot((0, 1), (0, 1), color=style.CHANCE.color, linestyle=":", label="exact")
+    for name, block in _drawn_blocks(evaluation).items():
+        first_label = block["first_label"]
+        error = first_label["expected_calibration_error"]
+        label = f"{NAMES[name]}, error {error:.3f}"
+        _draw_reliability(upper, first_label["reliability"], LOOKS[name], label)
+    bins = evaluation.metrics["model"]["first_label"]["reliability"]
+    _draw_bin_counts(lower, bins)
+    error = evaluation.metrics["model"]["first_label"]["expected_calibration_error"]
+    figure.suptitle(
+        f"Calibration of the likeliest class, error {error:.3f}\n"
+        f"{_describe_rows(evaluation)}"
+    )
+    upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="Share that is right")
+    upper.legend(loc="upper left")
+    lower.set(xlabel="Probability of the likeliest class", ylabel="Radiographs")
+    return figure
+
+
+@styled
+def plot_comparison(evaluation: Evaluation) -> Figure:
+    """Draws every finding's AUROC with its interval, beside metadata only and chance.
+
+    Args:
+        evaluation: What to draw.
+
+    Returns:
+        A figure with a row a finding, best first, and their mean below.
+    """
+    metrics = evaluation.metrics
+    rows = _ranked_findings(metrics)
+    blocks = _drawn_blocks(evaluation)
+    figure = new_figure(8, 0.46 * (len(rows) + 1) + 2.2)
+    axes = figure.subplots()
+    axes.axvline(0.5, color=style.CHANCE.color, linestyle=":", label="chance")
+    offsets = np.linspace(-0.17, 0.17, len(blocks)) if len(blocks) > 1 else [0.0]
+    for (name, block), offset in zip(blocks.items(), offsets, strict=True):
+        scores = [block["findings"][finding] for finding in rows]
+        _draw_intervals(
+            axes, [*scores, block["macro"]], LOOKS[name], NAMES[name], offset
+        )
+    scores = metrics["model"]["findings"]
+    labels = [
+        f"{display_name(name)} (n={scores[name]['n_positive']:,})" for name in rows
+    ]
+    mean = f"Mean of {metrics['model']['macro']['num_defined']}"
+    axes.set_yticks(range(len(rows) + 1), [*labels, mean])
+    axes.get_yticklabels()[-1].set_fontweight("bold")
+    axes.axhline(len(rows) - 0.5, color=style.TEXT, linewidth=0.8)
+    axes.set_ylim(len(rows) + 0.6, -0.6)
+    axes.set_xlim(_left_end(blocks), 1.0)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("AUROC against the full label set, 95 % interval by patient")
+    figure.suptitle(f"What the picture adds, {_describe_rows(evaluation)}")
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=3
+    )
+    return figure
+
+
+def _describe_rows(evaluation: Evaluation) -> str:
+    metrics = evaluation.metrics
+    return (
+        f"{metrics['num_images']:,} radiographs of {metrics['num_patients']:,} patients"
+    )
+
+
+def _drawn_blocks(evaluation: Evaluation) -> dict[str, Mapping[str, Any]]:
+    blocks = {"model": evaluation.metrics["model"]}
+    if METADATA_ONLY in evaluation.metrics["baselines"]:
+        blocks[METADATA_ONLY] = evaluation.metrics["baselines"][METADATA_ONLY]
+    return blocks
+
+
+def _drawn_predictions(evaluation: Evaluation) -> dict[str, Prediction]:
+    predictions = {"model": evaluation.model}
+    if METADATA_ONLY in evaluation.baselines:
+        predictions[METADATA_ONLY] = evaluation.baselines[METADATA_ONLY]
+    return predictions
+
+
+def _draw_roc_panel(panel: Axes, evaluation: Evaluation, column: int) -> None:
+    name = evaluation.truth.class_names[column]
+    scores = evaluation.metrics["model"]["findings"][name]
+    present = evaluation.truth.labels[:, column]
+    area = scores["auroc"]
+    score = "n/a" if area is None else f"{area:.3f}"
+    panel.set_title(f"{display_name(name)}\n{score}, n={scores['n_positive']:,}")
+    panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    panel.xaxis.set_major_locator(MultipleLocator(0.5))
+    panel.yaxis.set_major_locator(MultipleLocator(0.5))
+    chance = style.CHANCE
+    panel.plot((0, 1), (0, 1), color=chance.color, linestyle=chance.linestyle)
+    if area is None:
+        panel.text(0.5, 0.5, "undefined", ha="center", va="center", backgroundcolor="w")
+        return
+    for key, prediction in _drawn_predictions(evaluation).items():
+        look = LOOKS[key]
+        points = roc_points(present, prediction.scores[:, column])
+        panel.plot(*points, color=look.color, linestyle=look.linestyle)
+
+
+def _roc_legend(panel: Axes, evaluation: Evaluation) -> tuple[list[Any], list[str]]:
+    looks = {NAMES[key]: LOOKS[key] for key in _drawn_predictions(evaluation)}
+    looks["chance"] = style.CHANCE
+    handles = [
+        panel.plot([], [], color=look.color, linestyle=look.linestyle)[0]
+        for look in looks.values()
+    ]
+    mean = evaluation.metrics["model"]["macro"]
+    value = "n/a" if mean["auroc"] is None else f"{mean['auroc']:.3f}"
+    handles.append(panel.plot([], [], color="none")[0])
+    return handles, [*looks, f"mean of {mean['num_defined']}: {value}"]
+
+
+def _draw_reliability(
+    axes: Axes, bins: list[Mapping[str, Any]], look: Look, label: str
+) -> None:
+    filled = [one for one in bins if one["count"]]
+    axes.plot(
+        [one["confidence"] for one in filled],
+        [one["accuracy"] for one in filled],
+        color=look.color,
+        linestyle=look.linestyle,
+        marker=look.marker,
+        label=label,
+    )
+
+
+def _draw_bin_counts(axes: Axes, bins: list[Mapping[str, Any]]) -> None:
+    lows = np.array([one["low"] for one in bins])
+    counts = np.array([one["count"] for one in bins])
+    width = bins[0]["high"] - bins[0]["low"]
+    axes.bar(lows, counts, width=width * 0.92, align="edge", color=style.MODEL.color)
+    for low, count in zip(lows, counts, strict=True):
+        axes.text(
+            low + width / 2, count, f"{count:,}", ha="center", va="bottom", size=10
+        )
+    axes.set_ylim(0, max(1, counts.max()) * 1.25)
+    axes.grid(visible=False)
+
+
+def _ranked_findings(metrics: Mapping[str, Any]) -> list[str]:
+    """Findings by the model's AUROC, the highest first, the undefined last."""
+    scores = metrics["model"]["findings"]
+    names = [name for name in metrics["class_names"] if name != metrics["negative"]]
+    return sorted(names, key=lambda name: -(scores[name]["auroc"] or -1))
+
+
+def _draw_intervals(
+    axes: Axes, scores: list[Mapping[str, Any]], look: Look, label: str, offset: float
+) -> None:
+    for row, one in enumerate(scores):
+        if one["auroc"] is None:
+            axes.text(0.51, row + offset, "n/a", color=look.color, va="center", size=10)
+            continue
+        ends = [one["auroc_interval"][end] for end in ("low", "high")]
+        if None not in ends:
+            axes.plot(ends, [row + offset] * 2, color=look.color, linewidth=2.4)
+    points = [(one["auroc"], row) for row, one in enumerate(scores) if one["auroc"]]
+    axes.plot(
+        [area for area, _ in points],
+        [row + offset for _, row in points],
+        color=look.color,
+        linestyle="none",
+        marker=look.marker,
+        markersize=7,
+        label=label,
+    )
+
+
+def _left_end(blocks: Mapping[str, Mapping[str, Any]]) -> float:
+    """The least value drawn, a tenth rounded down, but never above .4."""
+    scores = [one for block in blocks.values() for one in block["findings"].values()]
+    lows = [one["auroc_interval"]["low"] or one["auroc"] or 0.5 for one in scores]
+    return float(np.floor(min(0.4, *lows) * 10) / 10)
