@@ -110,11 +110,11 @@ def draw_chest(seed: list[int], *, sex: str, age_years: int, view: str) -> Chest
     stout = rng.normal(0, 1)
     deep_breath = rng.normal(0, 1)
     apex = 0.125 + 0.018 * rng.normal() + 0.02 * old + 0.015 * portable
-    dome = 0.715 + 0.028 * deep_breath - 0.012 * max(stout, -1)
+    dome = 0.715 + 0.033 * deep_breath - 0.012 * max(stout, -1)
     dome -= 0.055 * portable + 0.06 * child
     clavicle_inner = apex + 0.075 + 0.012 * rng.normal() - 0.03 * portable
     return Chest(
-        half_width=0.352 + 0.012 * man + 0.012 * rng.normal() - 0.03 * child,
+        half_width=0.352 + 0.012 * man + 0.017 * rng.normal() - 0.03 * child,
         apex=apex,
         domes=[dome, dome + 0.024 + 0.01 * rng.normal()],
         lateral_depth=0.13 + 0.014 * rng.normal() - 0.025 * portable,
@@ -124,7 +124,7 @@ def draw_chest(seed: list[int], *, sex: str, age_years: int, view: str) -> Chest
         body_depth=21.5 + 1.5 * stout + 1.0 * man - 7 * child,
         wall=0.055 + 0.017 * max(stout, -1.5) + 0.008 * rng.random(),
         heart_ratio=0.445
-        + 0.02 * rng.normal()
+        + 0.026 * rng.normal()
         + 0.012 * old
         + 0.045 * portable
         + 0.03 * child,
@@ -139,10 +139,10 @@ def draw_chest(seed: list[int], *, sex: str, age_years: int, view: str) -> Chest
         scapula=(0.55 + 0.3 * rng.random() if portable else 0.3 * rng.random()),
         shoulder=0.045 + 0.03 * rng.random() - 0.03 * portable,
         neck=0.105 + 0.012 * rng.normal() + 0.01 * man,
-        arm=(0.50 if portable else 0.56) + 0.05 * rng.random(),
-        breast=0.0 if man or age_years < 13 else 0.135 + 0.02 * rng.normal(),
+        arm=(0.52 if portable else 0.60) + 0.06 * rng.random(),
+        breast=0.0 if man or age_years < 13 else 0.145 + 0.02 * rng.normal(),
         breast_place=(0.20 + 0.015 * rng.normal(), 0.625 + 0.035 * rng.normal()),
-        breast_depth=2.2 + 1.5 * rng.random() + 0.5 * max(stout, 0),
+        breast_depth=2.0 + 1.8 * rng.random() + 0.6 * max(stout, 0),
         spine_bend=0.008 * rng.normal() * (1 + old),
         trachea=0.019 + 0.002 * rng.normal() + 0.003 * man,
         calcified=old * rng.random(),

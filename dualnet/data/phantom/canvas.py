@@ -56,6 +56,13 @@ class Canvas:
         columns = (np.arange(self.half) + 0.5) / self.num_pixels * EXTENT
         return columns.astype(np.float32)[None, :]
 
+    def middle_columns(self, reach: float) -> tuple[slice, np.ndarray]:
+        """Returns the columns within `reach` of the midline, and their x from it."""
+        count = round(reach / EXTENT * self.num_pixels)
+        outwards = self.x_half[:, :count]
+        columns = slice(self.half - count, self.half + count)
+        return columns, np.concatenate((-outwards[:, ::-1], outwards), axis=1)
+
     def row(self, y: float) -> int:
         """Returns the row of a y coordinate, within the canvas."""
         return self._clip((y + MARGIN) / EXTENT)
@@ -147,25 +154,30 @@ class Stroke:
     value: float
 
 
-def draw_strokes(canvas: Canvas, strokes: Sequence[Stroke]) -> np.ndarray:
+def draw_strokes(
+    canvas: Canvas, strokes: Sequence[Stroke], *, mirrored: bool = False
+) -> np.ndarray:
     """Draws lines, the later over the earlier, antialiased.
 
     Args:
         canvas: Where.
         strokes: What. One thinner than a pixel is drawn fainter instead.
+        mirrored: Whether x counts outwards from the midline; then only that half
+            is drawn.
 
     Returns:
-        Densities in 0 to 1, float32, shape (rows, columns).
+        Densities in 0 to 1, float32, shape (rows, columns) or (rows, half).
     """
     pixels = canvas.num_pixels * OVERSAMPLING
-    picture = Image.new("L", (pixels, pixels))
+    picture = Image.new("L", (pixels // 2 if mirrored else pixels, pixels))
+    origin = np.array((0.0 if mirrored else MARGIN, MARGIN))
     pen = ImageDraw.Draw(picture)
     for stroke in strokes:
-        points = (stroke.points + MARGIN) * (pixels / EXTENT)
+        points = (stroke.points + origin) * (pixels / EXTENT)
         width = 2 * stroke.radius * pixels / EXTENT
         whole = max(1, round(width))
         shade = round(255 * stroke.value * min(1.0, width / whole))
-        joint = "curve" if whole > 3 else None
+        joint = "curve" if whole > 6 else None
         pen.line(points.ravel().tolist(), fill=shade, width=whole, joint=joint)
     reduced = picture.reduce(OVERSAMPLING)
     return np.asarray(reduced, dtype=np.float32) / 255

@@ -82,8 +82,8 @@ def _feeding_tube(chest: Chest, rng: np.random.Generator) -> list[Stroke]:
 def _electrodes(rng: np.random.Generator) -> list[Stroke]:
     strokes = []
     for _ in range(int(rng.integers(2, 5))):
-        x = rng.choice((-1, 1)) * rng.uniform(0.14, 0.33)
-        y = rng.choice((rng.uniform(0.15, 0.3), rng.uniform(0.55, 0.8)))
+        x = float(rng.choice((-1, 1))) * rng.uniform(0.14, 0.33)
+        y = float(rng.choice((rng.uniform(0.15, 0.3), rng.uniform(0.55, 0.8))))
         away = (np.sign(x) * rng.uniform(0.3, 0.6), rng.choice((-0.1, 1.1)))
         bend = (x + rng.normal(0, 0.07), (y + away[1]) / 2)
         strokes.append(Stroke(_path((x, y), bend, away), 0.0017, 0.2))
@@ -97,7 +97,7 @@ def _pacemaker(chest: Chest, rng: np.random.Generator) -> list[Stroke]:
     y = chest.apex + rng.uniform(0.1, 0.14)
     tip = (0.08, chest.domes[LEFT] - 0.03)
     lead = _path((0.24, y), (0.13, 0.17), (-0.03, 0.27), (-0.055, 0.5), tip)
-    box = _path((0.235, y - 0.02), (0.26, y + 0.02))
+    box = np.array(((0.735, y - 0.03), (0.75, y + 0.03)))
     return [Stroke(lead, 0.0028, 0.5), Stroke(box, 0.036, 0.9)]
 
 

@@ -131,7 +131,7 @@ def expose(
     grain = rng.standard_normal(thickness.shape, dtype=np.float32)
     dose += grain * np.sqrt(dose / (1000 * exposure.quanta)) * np.float32(0.55)
     density = -np.log(np.maximum(dose, 1e-4))
-    middle = ATTENUATION_PER_CM * 0.60 * body_depth + exposure.center
+    middle = ATTENUATION_PER_CM * 0.66 * body_depth + exposure.center
     darkest = 1 / (1 + np.exp((middle + 0.1) / exposure.latitude))
     gray = 1 / (1 + np.exp((middle - density) / exposure.latitude))
     return 252 * np.clip((gray - darkest) / (1 - darkest), 0, 1)

@@ -1,13 +1,15 @@
 """Findings that whiten the lung: airspace, interstitium, round opacities."""
 
+import math
+
 import numpy as np
 
 from dualnet.data.phantom.canvas import (
     Stroke,
+    curve,
     draw_strokes,
     smooth_noise,
     soft_step,
-    split_halves,
 )
 from dualnet.data.phantom.lungs import Lung
 from dualnet.data.phantom.sketch import Sketch
@@ -30,7 +32,13 @@ def _blob(
         + ((lung.y - center[1]) / (tall * radius)) ** 2
     )
     noise = smooth_noise(rng, spread.shape, (14, 28))
-    return soft_step(1 - spread + roughness * noise, 0.7) * lung.mask
+    return soft_step(0.9 - spread + roughness * noise, 1.1) * lung.mask
+
+
+def _mottle(rng: np.random.Generator, field: np.ndarray, amount: float) -> np.ndarray:
+    """Returns uneven factors about 1: air sacs fill one by one."""
+    noise = smooth_noise(rng, (field.shape[0], field.shape[1]), (18, 40))
+    return np.clip(1 + amount * noise, 0.3, 1.7)
 
 
 def draw_atelectasis(sketch: Sketch, lungs: Lungs) -> None:
@@ -53,8 +61,8 @@ def _plate(rng: np.random.Generator, lung: Lung, strength: float) -> np.ndarray:
     """Returns a band of collapsed lung near the base."""
     x, y = lung.place(rng.uniform(0.35, 0.7), rng.uniform(0.74, 0.95))
     turn = rng.normal(0.05, 0.3)
-    along = (lung.x - x) * np.cos(turn) + (lung.y - y) * np.sin(turn)
-    across = (lung.y - y) * np.cos(turn) - (lung.x - x) * np.sin(turn)
+    along = (lung.x - x) * math.cos(turn) + (lung.y - y) * math.sin(turn)
+    across = (lung.y - y) * math.cos(turn) - (lung.x - x) * math.sin(turn)
     across = across - 0.5 * along * along
     length = rng.uniform(0.05, 0.10)
     thickness = (0.004 + 0.007 * strength) * rng.uniform(0.8, 1.2)
@@ -83,13 +91,13 @@ def draw_consolidation(sketch: Sketch, lungs: Lungs) -> None:
         rng.uniform(0.35, 0.65), rng.uniform(0.25, 0.35) + 0.4 * (not upper)
     )
     radius = rng.uniform(0.085, 0.125) * (0.8 + 0.4 * strength)
-    cloud = _blob(rng, lung, center, radius, 0.18)
+    cloud = _blob(rng, lung, center, 1.15 * radius, 0.22)
     fissure = center[1] + (0.3 if upper else -0.3) * radius
     tilt = rng.normal(0, 0.15) * (lung.x - center[0])
     side = (fissure - lung.y + tilt) * (1 if upper else -1)
     cloud = cloud * soft_step(side, 0.015)
     effect = (0.4 + 0.55 * strength) * cloud
-    lung.add_opacity(effect * (1 - 0.6 * _bronchi(sketch, lung, center)))
+    lung.add_opacity(effect * (1 - 0.4 * _bronchi(sketch, lung, center)))
     sketch.mark(lung, effect)
 
 
@@ -99,10 +107,10 @@ def _bronchi(sketch: Sketch, lung: Lung, center: tuple[float, float]) -> np.ndar
     strokes = []
     for _ in range(6):
         end = np.array(center) + sketch.place.normal(0, 0.05, 2)
-        bend = (start + end) / 2 + sketch.place.normal(0, 0.015, 2)
-        points = np.stack((start, bend, end)) + np.array((0.5, 0.0))
-        strokes.append(Stroke(points, 0.0035, 1.0))
-    return split_halves(draw_strokes(sketch.canvas, strokes))[1]
+        bend = (start + end) / 2 + sketch.place.normal(0, 0.02, 2)
+        points = np.stack((start, bend, end))
+        strokes.append(Stroke(curve(points.tolist(), 8), 0.003, 1.0))
+    return draw_strokes(sketch.canvas, strokes, mirrored=True)
 
 
 def draw_pneumonia(sketch: Sketch, lungs: Lungs) -> None:
@@ -113,9 +121,9 @@ def draw_pneumonia(sketch: Sketch, lungs: Lungs) -> None:
     effect = np.zeros_like(lung.opacity)
     for _ in range(int(rng.integers(3, 6))):
         center = lung.place(u + rng.normal(0, 0.14), v + rng.normal(0, 0.09))
-        cloud = _blob(rng, lung, center, rng.uniform(0.04, 0.08), 0.45)
-        effect = np.maximum(effect, rng.uniform(0.7, 1.0) * cloud)
-    effect *= 0.25 + 0.5 * strength
+        cloud = _blob(rng, lung, center, rng.uniform(0.055, 0.10), 0.35)
+        effect += (1 - effect) * rng.uniform(0.5, 0.9) * cloud
+    effect *= (0.28 + 0.52 * strength) * _mottle(rng, effect, 0.22)
     lung.add_opacity(effect)
     sketch.mark(lung, effect)
 
@@ -130,9 +138,8 @@ def draw_infiltration(sketch: Sketch, lungs: Lungs) -> None:
             center = lung.place(rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.92))
             radius = rng.uniform(0.07, 0.13)
             effect += np.exp(-((lung.distance(*center) / radius) ** 2))
-        noise = smooth_noise(rng, effect.shape, (20, 40))
-        effect = np.clip(effect, 0, 1) * np.clip(1 + 0.35 * noise, 0.2, 2) * lung.mask
-        effect *= 0.12 + 0.30 * strength
+        effect = np.clip(effect, 0, 1) * _mottle(rng, effect, 0.3) * lung.mask
+        effect *= 0.12 + 0.32 * strength
         lung.add_opacity(np.clip(effect, 0, 0.9))
         lung.vessels *= 1 + 3 * effect
         sketch.mark(lung, effect)
@@ -143,9 +150,9 @@ def draw_edema(sketch: Sketch, lungs: Lungs) -> None:
     for lung in lungs:
         x, y = lung.place(0.35, 0.52)
         spread = np.sqrt(((lung.x - x) / 0.13) ** 2 + ((lung.y - y) / 0.19) ** 2)
-        noise = smooth_noise(sketch.moment, spread.shape, (16, 32))
-        wing = np.exp(-(spread**2.5)) * np.clip(1 + 0.35 * noise, 0.3, 2) * lung.mask
-        effect = (0.18 + 0.40 * sketch.strength) * wing + 0.08 * sketch.strength
+        wing = np.exp(-spread * spread) * _mottle(sketch.moment, spread, 0.16)
+        wing = wing * lung.mask
+        effect = (0.20 + 0.42 * sketch.strength) * wing + 0.08 * sketch.strength
         lung.add_opacity(np.clip(effect * lung.mask, 0, 0.9))
         lung.tissue += 1.3 * sketch.strength * _septal_lines(sketch, lung)
         sketch.mark(lung, wing)
@@ -157,9 +164,9 @@ def _septal_lines(sketch: Sketch, lung: Lung) -> np.ndarray:
     for _ in range(14):
         x, y = lung.place(0.97, sketch.moment.uniform(0.62, 1.05))
         length = sketch.moment.uniform(0.02, 0.035)
-        points = np.array(((x - length, y + 0.003), (x, y))) + np.array((0.5, 0.0))
+        points = np.array(((x - length, y + 0.003), (x, y)))
         strokes.append(Stroke(points, 0.0016, 0.9))
-    return split_halves(draw_strokes(sketch.canvas, strokes))[1] * lung.mask
+    return draw_strokes(sketch.canvas, strokes, mirrored=True) * lung.mask
 
 
 def draw_fibrosis(sketch: Sketch, lungs: Lungs) -> None:
@@ -168,7 +175,7 @@ def draw_fibrosis(sketch: Sketch, lungs: Lungs) -> None:
     apical = rng.random() < 0.3
     for lung in lungs:
         strokes = _net(rng, lung, apical=apical)
-        net = split_halves(draw_strokes(sketch.canvas, strokes))[1] * lung.mask
+        net = draw_strokes(sketch.canvas, strokes, mirrored=True) * lung.mask
         depth = (lung.y - lung.apex) / lung.height
         edge = lung.x / np.maximum(lung.wall, 0.05)
         zone = (
@@ -177,7 +184,7 @@ def draw_fibrosis(sketch: Sketch, lungs: Lungs) -> None:
             else soft_step(depth + 0.7 * edge - 0.98, 0.35)
         )
         effect = (0.35 + 0.65 * strength) * zone * lung.mask
-        lung.tissue += 2.6 * effect * net
+        lung.tissue += 3.8 * effect * net
         lung.add_opacity(0.20 * effect)
         sketch.mark(lung, effect)
 
@@ -188,9 +195,8 @@ def _net(rng: np.random.Generator, lung: Lung, *, apical: bool) -> list[Stroke]:
     angles = np.linspace(0, 2 * np.pi, 9)
     circle = np.stack((np.cos(angles), np.sin(angles)), axis=1)
     top, foot = (0.0, 0.5) if apical else (0.35, 1.12)
-    for _ in range(170):
+    for _ in range(210):
         center = np.array(lung.place(rng.random(), rng.uniform(top, foot)))
-        center += (0.5, 0.0)
         if rng.random() < 0.5:
             points = center + circle * rng.uniform(0.006, 0.013)
         else:
@@ -216,10 +222,10 @@ def draw_mass(sketch: Sketch, lungs: Lungs) -> None:
     lung = lungs[sketch.choose_side()]
     rng = sketch.place
     center = lung.place(rng.uniform(0.3, 0.8), rng.uniform(0.15, 0.82))
-    radius = 0.040 + 0.020 * rng.random() + 0.028 * sketch.strength
+    radius = 0.042 + 0.020 * rng.random() + 0.030 * sketch.strength
     ball = _ball(rng, lung, center, radius) * lung.mask
-    effect = 2 * radius * CM_PER_WIDTH * (0.4 + 0.6 * sketch.strength) * ball
-    lung.tissue += effect * (1 - lung.opacity) * 0.8
+    effect = 2.3 * radius * CM_PER_WIDTH * (0.6 + 0.4 * sketch.strength) * ball
+    lung.tissue += effect * (1 - lung.opacity)
     lung.vessels *= 1 - 0.8 * ball
     sketch.mark(lung, effect)
 
@@ -231,8 +237,8 @@ def draw_nodule(sketch: Sketch, lungs: Lungs) -> None:
     for number in range(int(rng.choice((1, 1, 1, 2, 3)))):
         lung = lungs[side if number == 0 else int(rng.integers(0, 2))]
         center = lung.place(rng.uniform(0.3, 0.85), rng.uniform(0.12, 0.88))
-        radius = (0.014 + 0.018 * sketch.strength) * rng.uniform(0.85, 1.15)
+        radius = (0.016 + 0.017 * sketch.strength) * rng.uniform(0.9, 1.15)
         ball = _ball(rng, lung, center, radius) * lung.mask
-        effect = 2.6 * radius * CM_PER_WIDTH * (0.5 + 0.5 * sketch.strength) * ball
+        effect = 5.0 * radius * CM_PER_WIDTH * (0.5 + 0.5 * sketch.strength) * ball
         lung.tissue += effect * (1 - lung.opacity)
         sketch.mark(lung, effect)

@@ -14,9 +14,9 @@ def draw_effusion(sketch: Sketch, lungs: Lungs) -> None:
     for side, strength in sketch.choose_sides(both=0.35):
         lung = lungs[side]
         foot = lung.dome + sketch.chest.lateral_depth
-        height = 0.075 + 0.34 * strength
+        height = 0.075 + 0.30 * strength
         share = np.clip(lung.x / np.maximum(lung.wall, 0.05), 0, 1)
-        level = foot - height * (0.45 + 0.55 * share**3)
+        level = foot - height * (0.6 + 0.4 * share**4)
         seen = np.clip(lung.thickness / 0.5, 0, 1)
         fluid = soft_step(lung.y - level, 0.02) * seen
         veil = np.clip(1 - (level - lung.y) / 0.3, 0, 1) * lung.mask

@@ -9,6 +9,7 @@ from dualnet.data.phantom import film, lesions, skeleton, trunk
 from dualnet.data.phantom.anatomy import LEFT, RIGHT, Chest, draw_chest, vary_chest
 from dualnet.data.phantom.canvas import (
     Canvas,
+    dome,
     join_halves,
     smooth_noise,
     soft_step,
@@ -76,7 +77,7 @@ def _draw_thickness(drawing: lesions.Drawing, rng: np.random.Generator) -> np.nd
     canvas, chest = drawing.canvas, drawing.chest
     lesions.reshape(drawing)
     lungs = (draw_lung(canvas, chest, RIGHT), draw_lung(canvas, chest, LEFT))
-    hearts = [trunk.draw_mediastinum(canvas, chest, side)[0] for side in (RIGHT, LEFT)]
+    hearts = [trunk.draw_mediastinum(canvas, chest, side) for side in (RIGHT, LEFT)]
     lesions.draw(drawing, lungs)
     vessels = split_halves(draw_vessels(canvas, chest, lungs))
     grain = split_halves(smooth_noise(rng, canvas.shape, (24, 48, 96)))
@@ -90,24 +91,31 @@ def _draw_thickness(drawing: lesions.Drawing, rng: np.random.Generator) -> np.nd
         half = soft - _air(chest, lung, hearts[side], vessels[side], grain[side])
         half += skeleton.draw_ribs(canvas, chest, lung) + shoulder + lung.tissue
         halves.append(half - gas if side == LEFT else half)
-    whole = join_halves(*halves) + skeleton.draw_spine(canvas, chest)
-    whole -= trunk.draw_airways(canvas, chest)
+    whole = join_halves(halves[RIGHT], halves[LEFT])
+    columns, bone = skeleton.draw_spine(canvas, chest)
+    whole[:, columns] += bone
+    columns, air = trunk.draw_airways(canvas, chest)
+    whole[:, columns] -= air
     devices = draw_devices(
         canvas, chest, rng, view=drawing.visit.view_position, drain=drawing.drain
     )
-    whole *= join_halves(*(soft_step(body, 0.5),) * 2)
+    inside = soft_step(body, 0.5)
+    whole *= join_halves(inside, inside)
     return whole if devices is None else whole + devices
 
 
 def _air(
     chest: Chest,
     lung: Lung,
-    heart: np.ndarray,
+    mediastinum: tuple[np.ndarray, np.ndarray],
     vessels: np.ndarray,
     grain: np.ndarray,
 ) -> np.ndarray:
     """Returns the air in front of each pixel: cm of water that is not there."""
-    depth = np.maximum(lung.thickness - heart, 0)
+    heart, border = mediastinum
+    # Fat and vessels thin out along the mediastinum.
+    beside = 0.6 + 0.4 * dome((lung.x - border) / 0.13)
+    depth = np.maximum(lung.thickness * beside - heart, 0)
     descent = np.clip((lung.y - lung.apex) / lung.height, 0, 1)
     gain = (
         chest.upper_vessel_gain

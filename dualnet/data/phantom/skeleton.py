@@ -1,12 +1,22 @@
 """Bones: ribs, collar bones, shoulder blades, upper arms, spine."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dualnet.data.phantom.anatomy import Chest
-from dualnet.data.phantom.canvas import Canvas, Stroke, curve, draw_strokes, soft_step
+from dualnet.data.phantom.canvas import (
+    EXTENT,
+    Canvas,
+    Stroke,
+    curve,
+    draw_strokes,
+    soft_step,
+)
 from dualnet.data.phantom.lungs import Lung
 
-NUM_RIBS = 11
+NUM_RIBS = 10
+MAX_SLOPE = 4.0  # steeper parts of a rib are drawn wider than they are
 
 
 def draw_ribs(canvas: Canvas, chest: Chest, lung: Lung) -> np.ndarray:
@@ -39,9 +49,9 @@ def draw_ribs(canvas: Canvas, chest: Chest, lung: Lung) -> np.ndarray:
         _add_arc(canvas, bone, window, rear, 0.0115 + 0.0004 * number, 1.0)
         rise = 0.115 + 0.012 * number
         front = head + drop * 0.97 + rise * (1 - share) ** 0.85
-        fade = 0.62 * soft_step(share - 0.45, 0.25)
+        fade = 0.48 * soft_step(share - 0.45, 0.25)
         _add_arc(canvas, bone, window, front, 0.0135, fade)
-    return bone * np.float32(1.15 * chest.bone)
+    return bone * np.float32(1.55 * chest.bone)
 
 
 def _add_arc(
@@ -53,14 +63,15 @@ def _add_arc(
     weight: np.ndarray | float,
 ) -> None:
     """Adds a curved rib: a flattened tube with a dense rind."""
-    slope = np.gradient(middle) * canvas.num_pixels / 1.2
-    along = 1 / np.sqrt(1 + np.clip(slope, -5, 5) ** 2)
-    top = canvas.row(float(middle.min()) - 5 * radius)
-    foot = canvas.row(float(middle.max()) + 5 * radius) + 1
+    slope = np.diff(middle, append=middle[-1:]) * (canvas.num_pixels / EXTENT)
+    slope = np.clip(slope, -MAX_SLOPE, MAX_SLOPE)
+    along = 1 / np.sqrt(1 + slope * slope)
+    top = canvas.row(float(middle.min()) - MAX_SLOPE * radius)
+    foot = canvas.row(float(middle.max()) + MAX_SLOPE * radius) + 1
     distance = np.abs(canvas.y[top:foot] - middle) * (along / radius)
     inside = np.clip(1 - distance * distance, 0, 1)
     rind = np.clip(1 - ((distance - 0.82) / 0.24) ** 2, 0, 1)
-    bone[top:foot, columns] += (0.75 * np.sqrt(inside) + 0.35 * rind) * weight
+    bone[top:foot, columns] += (0.7 * np.sqrt(inside) + 0.3 * rind) * weight
 
 
 def draw_shoulder(canvas: Canvas, chest: Chest) -> np.ndarray:
@@ -91,59 +102,52 @@ def draw_shoulder(canvas: Canvas, chest: Chest) -> np.ndarray:
         ],
     }
     paths = {name: curve(path) for name, path in points.items()}
-    tubes = _draw(
-        canvas,
-        [
-            _stroke(paths["humerus"], 0.019, 0.62),
-            _stroke(paths["humerus"], 0.0125, 0.42),
-            _stroke(paths["clavicle"], 0.0135, 0.62),
-            _stroke(paths["clavicle"], 0.0085, 0.45),
-        ],
-    )
+    # Value 1 is 4 cm of water; the marrow inside each tube is drawn over its rind.
+    strokes = [
+        Stroke(paths["medial"], 0.004, 0.15),
+        Stroke(paths["lateral"], 0.008, 0.30),
+        Stroke(paths["upper"], 0.005, 0.20),
+        Stroke(paths["spine"], 0.010, 0.30),
+        Stroke(paths["coracoid"], 0.011, 0.30),
+        Stroke(paths["humerus"], 0.021, 0.60),
+        Stroke(paths["humerus"], 0.014, 0.42),
+        Stroke(paths["clavicle"], 0.0135, 0.55),
+        Stroke(paths["clavicle"], 0.0090, 0.40),
+    ]
+    bone = draw_strokes(canvas, strokes, mirrored=True)
     head = np.sqrt((canvas.x_half - 0.452) ** 2 + (canvas.y - outer - 0.105) ** 2)
-    tubes = np.maximum(tubes, 0.55 * soft_step(0.036 - head, 0.01))
-    blade = _draw(
-        canvas,
-        [
-            _stroke(paths["medial"], 0.004, 0.22),
-            _stroke(paths["lateral"], 0.008, 0.42),
-            _stroke(paths["upper"], 0.005, 0.3),
-            _stroke(paths["spine"], 0.010, 0.42),
-            _stroke(paths["coracoid"], 0.011, 0.42),
-        ],
+    bone = np.maximum(bone, 0.5 * soft_step(0.037 - head, 0.01))
+    _add_plate(canvas, bone, (top, socket, tip))
+    return np.float32(4 * chest.bone) * bone
+
+
+def _add_plate(
+    canvas: Canvas, bone: np.ndarray, corners: Sequence[tuple[float, float]]
+) -> None:
+    """Adds a thin triangular plate, in mirrored coordinates."""
+    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+    rows = slice(canvas.row(low[1]), canvas.row(high[1]) + 1)
+    columns = slice(
+        canvas.column(0.5 + low[0]) - canvas.half,
+        canvas.column(0.5 + high[0]) - canvas.half + 1,
     )
-    plate = _triangle(canvas, top, socket, tip)
-    return np.float32(chest.bone) * (4.2 * tubes + 2.6 * blade + 0.32 * plate)
-
-
-def _stroke(points: np.ndarray, radius: float, value: float) -> Stroke:
-    """Returns a stroke given in mirrored coordinates, on the canvas' left half."""
-    return Stroke(points + np.array((0.5, 0.0)), radius, value)
-
-
-def _draw(canvas: Canvas, strokes: list[Stroke]) -> np.ndarray:
-    """Draws strokes given on the left half, and returns that half."""
-    return draw_strokes(canvas, strokes)[:, canvas.half :]
-
-
-def _triangle(canvas: Canvas, *corners: tuple[float, float]) -> np.ndarray:
-    """Returns 1 inside a triangle of mirrored coordinates, 0 outside."""
-    inside = np.ones((canvas.num_pixels, canvas.half), dtype=np.float32)
+    x, y = canvas.x_half[:, columns], canvas.y[rows]
+    inside = np.float32(0.11)
     middle = np.mean(corners, axis=0)
     for start, end in zip(corners, (*corners[1:], corners[0]), strict=True):
         normal = np.array((end[1] - start[1], start[0] - end[0]))
         normal = normal / np.hypot(*normal) * np.sign(normal @ (middle - start))
-        distance = (canvas.x_half - start[0]) * normal[0] + (
-            canvas.y - start[1]
-        ) * normal[1]
-        inside *= soft_step(distance, 0.01)
-    return inside
+        across, down = normal.tolist()
+        inside = inside * soft_step(
+            (x - start[0]) * across + (y - start[1]) * down, 0.01
+        )
+    bone[rows, columns] += inside
 
 
-def draw_spine(canvas: Canvas, chest: Chest) -> np.ndarray:
-    """Draws the vertebral bodies on the whole canvas: cm of water."""
+def draw_spine(canvas: Canvas, chest: Chest) -> tuple[slice, np.ndarray]:
+    """Draws the vertebral bodies: their columns of the canvas, and cm of water."""
+    columns, x = canvas.middle_columns(0.11)
     y = canvas.y
-    x = np.linspace(-0.6, 0.6, canvas.num_pixels, dtype=np.float32)[None, :]
     x = x - chest.spine_bend * np.sin(3.5 * (y - 0.1))
     width = 0.029 + 0.009 * np.clip(y, 0, 1)
     height = chest.rib_spacing * (0.82 + 0.3 * np.clip(y, 0, 1))
@@ -157,4 +161,4 @@ def draw_spine(canvas: Canvas, chest: Chest) -> np.ndarray:
     ring = soft_step(1 - pedicle, 0.5) + 0.8 * soft_step(1 - process, 0.5)
     flank = soft_step(0.062 - np.abs(x), 0.012) * soft_step(0.25 - within, 0.2)
     bone = 1.2 * body + 0.9 * ring + 0.6 * flank
-    return (chest.bone * bone).astype(np.float32)
+    return columns, (chest.bone * bone).astype(np.float32)

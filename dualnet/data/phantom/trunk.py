@@ -29,16 +29,16 @@ def draw_body(canvas: Canvas, chest: Chest) -> np.ndarray:
         y[:, 0], (-0.1, 0.02, 0.2, 0.45, 0.75, 1.1), (0.52, 0.56, 0.78, 0.97, 1.03, 1.1)
     ).astype(np.float32)[:, None]
     share = np.clip(x / outline, 0, 1)
-    trunk = depth * np.sqrt(1 - share**2.6) * soft_step(outline - x, BODY_EDGE)
-    # The trapezius falls from the neck to the shoulder's tip, then steeply.
-    reach = np.maximum(x - chest.neck, 0)
+    share = share * share
+    trunk = depth * np.sqrt(1 - share * share) * soft_step(outline - x, BODY_EDGE)
+    # The trapezius falls from the neck to the shoulder's tip, then steeply; the
+    # neck rises out of it in a short curve.
+    reach = x - chest.neck
     slope = chest.shoulder - 0.05 + 0.32 * reach + 1.6 * np.maximum(x - 0.43, 0) ** 1.5
-    above = y - np.where(x < chest.neck, -1.0, slope)
-    neck_wall = dome((chest.neck + 0.5 * np.maximum(y, -0.1) + 0.1 - x) / 0.1)
-    shoulders = dome(above / 0.13) * np.where(y < 0.02, neck_wall, 1)
-    return chest.body_depth * np.maximum(
-        trunk * shoulders, _arm(chest, x, y) * dome(above / 0.1)
-    )
+    slope -= 40 * np.maximum(0.045 - reach, 0) ** 2
+    shoulders = dome((y - slope) / 0.13)
+    arm = _arm(chest, x, y) * dome((y - slope) / 0.1)
+    return chest.body_depth * np.maximum(trunk * shoulders, arm)
 
 
 def _arm(chest: Chest, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -46,8 +46,8 @@ def _arm(chest: Chest, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     top_x, top_y = 0.455, 0.17
     along = np.clip((y - top_y) / 0.7, 0, 1.3)
     middle = top_x + (chest.arm - top_x) * along
-    radius = 0.085 - 0.015 * along
-    return 0.38 * dome(1 - np.abs(x - middle) / radius) * soft_step(y - 0.1, 0.1)
+    radius = 0.095 - 0.015 * along
+    return 0.45 * dome(1 - np.abs(x - middle) / radius) * soft_step(y - 0.1, 0.1)
 
 
 def draw_breast(canvas: Canvas, chest: Chest) -> np.ndarray:
@@ -79,13 +79,20 @@ def draw_mediastinum(
     """
     x, y = canvas.x_half, canvas.y
     border = _border(canvas, chest, side)
-    profile = np.sqrt(1 - np.clip(x / border, 0, 1) ** 4)
+    share = np.clip(x / border, 0, 1)
+    share *= share
+    profile = np.sqrt(1 - share * share)
     depth = np.interp(
         y[:, 0], (0.0, chest.apex, 0.35, 0.55, 1.0), (9.0, 8.0, 10.0, 13.5, 13.5)
     ).astype(np.float32)[:, None]
-    thickness = depth * profile * soft_step(border - x, 0.01)
+    thickness = depth * profile * soft_step(border - x, 0.009)
+    hilum = chest.apex + (0.45 if side == LEFT else 0.49) * (
+        chest.domes[side] - chest.apex
+    )
+    spread = ((x - border - 0.012) / 0.022) ** 2 + ((y - hilum) / 0.05) ** 2
+    thickness += 2.6 * chest.vessel_gain * np.exp(-spread)
     if side == LEFT:
-        thickness += _knob(chest, x, y)
+        thickness += _aorta(chest, x, y)
     return thickness, border
 
 
@@ -105,13 +112,13 @@ def _border(canvas: Canvas, chest: Chest, side: int) -> np.ndarray:
         widths = (
             0.9 * upper,
             0.9 * upper,
-            0.95 * upper,
-            1.25 * upper,
-            0.06 + 0.12 * outer,
-            0.62 * outer + 0.005,
-            0.86 * outer,
+            1.1 * upper,
+            1.4 * upper,
+            0.055 + 0.16 * outer,
+            0.70 * outer + 0.008,
+            0.91 * outer + 0.002,
             outer,
-            0.98 * outer,
+            0.97 * outer,
             0.86 * outer,
             0.5 * outer,
         )
@@ -132,26 +139,29 @@ def _border(canvas: Canvas, chest: Chest, side: int) -> np.ndarray:
     shift = chest.shift if side == LEFT else -chest.shift
     levels = top + np.array(shares) * (foot - top)
     border = np.interp(canvas.y[:, 0], levels, widths) + shift
-    window = max(3, round(0.035 * canvas.size) | 1)
+    if side == LEFT:
+        height = (canvas.y[:, 0] - knob_level(chest)) / chest.knob
+        bulge = chest.knob * np.sqrt(np.clip(1 - height * height, 0, 1))
+        border = np.where(bulge > 0, np.maximum(border, 0.042 + shift + bulge), border)
+    window = max(3, round(0.022 * canvas.size) | 1)
     padded = np.pad(border, window // 2, mode="edge")
     smooth = np.convolve(padded, np.ones(window) / window, mode="valid")
     return np.maximum(smooth, 0.02).astype(np.float32)[:, None]
 
 
-def _knob(chest: Chest, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Returns the aortic knob and the descending aorta, cm."""
-    level = knob_level(chest)
-    middle = chest.mediastinum + 0.25 * chest.knob + chest.shift
-    share = 1 - np.sqrt((x - middle) ** 2 + (y - level) ** 2) / chest.knob
-    edge = np.exp(-(((share - 0.12) / 0.08) ** 2)) * (x > middle)
+def _aorta(chest: Chest, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Returns the descending aorta and the calcium of the arch, cm."""
+    level, middle = knob_level(chest), 0.042 + chest.shift
+    share = np.sqrt((x - middle) ** 2 + (y - level) ** 2) / chest.knob
+    rind = np.exp(-(((share - 0.9) / 0.07) ** 2)) * (x > middle)
     aorta = dome(1 - np.abs(x - 0.02 - chest.knob) / 0.02) * soft_step(y - level, 0.05)
-    return 5.5 * dome(1.5 * share) + 2.5 * chest.calcified * edge + 1.0 * aorta
+    return 2.5 * chest.calcified * rind + 1.0 * aorta
 
 
-def draw_airways(canvas: Canvas, chest: Chest) -> np.ndarray:
-    """Draws windpipe and main bronchi on the whole canvas: cm of air."""
+def draw_airways(canvas: Canvas, chest: Chest) -> tuple[slice, np.ndarray]:
+    """Draws windpipe and main bronchi: their columns, and cm of air."""
+    columns, x = canvas.middle_columns(0.13)
     y = canvas.y
-    x = np.linspace(-0.6, 0.6, canvas.num_pixels, dtype=np.float32)[None, :]
     carina = chest.apex + 0.43 * (chest.domes[LEFT] - chest.apex)
     middle = -0.006 * soft_step(y - 0.15, 0.2) + 0.5 * chest.shift
     tube = dome(1 - np.abs(x - middle) / chest.trachea) * soft_step(carina - y, 0.02)
@@ -162,7 +172,7 @@ def draw_airways(canvas: Canvas, chest: Chest) -> np.ndarray:
         bronchus = dome(1 - np.abs(y - height) / (0.55 * chest.trachea / 0.8))
         here = (np.sign(x) == np.sign(slope)) * soft_step(reach - along, 0.03)
         air = np.maximum(air, 1.3 * bronchus * here)
-    return air
+    return columns, air
 
 
 def draw_abdomen(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> np.ndarray:
@@ -176,7 +186,7 @@ def draw_abdomen(canvas: Canvas, chest: Chest, rng: np.random.Generator) -> np.n
     fluid = soft_step(level + 0.25 * chest.gas - y, 0.01)
     air += 4.0 * dome(1.6 * (1 - spread / chest.gas)) * (0.15 + 0.85 * fluid)
     for _ in range(int(rng.integers(0, 5))):
-        place = rng.uniform((0.02, level + 0.1), (0.3, 1.05))
+        place = rng.uniform((0.02, level + 0.1), (0.3, 1.05)).tolist()
         radius = rng.uniform(0.015, 0.035)
         spread = np.sqrt((x - place[0]) ** 2 + (y - place[1]) ** 2)
         air += 2.0 * dome(1 - spread / radius)
