@@ -1,0 +1,1 @@
+"""Fitting a model: recipe, precision, epochs, and what a run keeps of them."""

@@ -1,0 +1,208 @@
+"""What happens around an epoch: its scores, the best model, the history.
+
+Keras gives every callback the same `logs`; `EpochScores` comes first and fills it, the
+others read it.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from dualnet.data.batches import Batches
+from dualnet.errors import ConfigError
+from dualnet.files import atomic_path
+from dualnet.runs import write_table
+from dualnet.scores import macro_auroc
+
+SCORE = "val_macro_auroc"
+COLUMNS = (
+    "epoch",
+    "loss",
+    "val_loss",
+    SCORE,
+    "learning_rate",
+    "seconds",
+    "images_per_second",
+)
+CHECK_EVERY = 50  # batches; a look at the loss waits for an accelerator
+MIN_PROBABILITY = 1e-7  # where Keras clips before it takes the logarithm
+
+Logs = dict[str, Any]
+
+
+class EpochScores(keras.callbacks.Callback):
+    """Adds to an epoch's `logs` all that a row of the history holds.
+
+    Args:
+        val: Validation batches, in order, with targets.
+        val_labels: All findings present, bool, shape (n, num_classes).
+        class_names: The names of the columns.
+        num_images: Training radiographs an epoch.
+    """
+
+    def __init__(
+        self,
+        val: Batches,
+        val_labels: np.ndarray,
+        class_names: Sequence[str],
+        num_images: int,
+    ) -> None:
+        super().__init__()
+        self._val = val
+        self._val_labels = val_labels
+        self._class_names = tuple(class_names)
+        self._num_images = num_images
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Starts the clock."""
+        del epoch, logs
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Scores the validation part."""
+        train_seconds = time.perf_counter() - self._started
+        logs = {} if logs is None else logs
+        model: Any = self.model
+        probabilities, val_loss = score_batches(model, self._val)
+        logs["epoch"] = epoch + 1
+        logs["val_loss"] = val_loss
+        logs[SCORE] = macro_auroc(
+            self._val_labels, probabilities, class_names=self._class_names
+        )
+        logs["learning_rate"] = float(_to_numpy(model.optimizer.learning_rate))
+        logs["seconds"] = time.perf_counter() - self._started
+        logs["images_per_second"] = self._num_images / train_seconds
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends a training that has gone astray, instead of writing its weights.
+
+    The weights are looked at too: on a processor relu can turn NaN into 0, and both
+    loss and probabilities then look ordinary.
+    """
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Looks at the loss now and then."""
+        if batch % CHECK_EVERY == 0:
+            self._check_loss(logs, f"batch {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Looks at the loss and at every weight.
+
+        Raises:
+            ConfigError: If a weight is not finite.
+        """
+        where = f"epoch {epoch + 1}"
+        self._check_loss(logs, where)
+        model: Any = self.model
+        for weight in model.trainable_variables:
+            if not np.isfinite(_to_numpy(weight)).all():
+                raise ConfigError(_astray(where, f"weights of {weight.path}"))
+
+    def _check_loss(self, logs: Logs | None, where: str) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not np.isfinite(loss):
+            raise ConfigError(_astray(where, f"loss={loss}"))
+
+
+class BestModel(keras.callbacks.Callback):
+    """Keeps the best model on disk, and stops when it has not been beaten for long.
+
+    Args:
+        path: The model's file, replaced as a whole at each improvement.
+        patience: Epochs without improvement after which training stops.
+    """
+
+    def __init__(self, path: Path, *, patience: int) -> None:
+        super().__init__()
+        self.path = path
+        self.patience = patience
+        self.score = -np.inf
+        self.epoch = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Saves the model if it is the best so far."""
+        model: Any = self.model
+        score = (logs or {})[SCORE]
+        if score > self.score:
+            self.score, self.epoch = score, epoch + 1
+            save_model(model, self.path)
+        elif epoch + 1 - self.epoch >= self.patience:
+            model.stop_training = True
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """Writes the history anew after each epoch, one row an epoch.
+
+    Args:
+        path: The CSV file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.rows: list[Logs] = []
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The epochs so far."""
+        return pd.DataFrame(self.rows, columns=list(COLUMNS))
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Adds a row."""
+        del epoch
+        given = logs or {}
+        self.rows.append({name: given[name] for name in COLUMNS})
+        write_table(self.path, self.table)
+
+
+def score_batches(model: keras.Model, batches: Batches) -> tuple[np.ndarray, float]:
+    """Predicts batch by batch; only the probabilities are kept.
+
+    Args:
+        model: A dual classifier.
+        batches: Inputs and targets, in order.
+
+    Returns:
+        The probabilities, float32, shape (n, num_classes), and the mean cross-entropy
+        between targets and probabilities.
+    """
+    probabilities, targets = [], []
+    for index in range(len(batches)):
+        inputs, shares = batches[index][:2]
+        probabilities.append(np.asarray(model.predict_on_batch(inputs)))
+        targets.append(shares)
+    scores = np.concatenate(probabilities)
+    logarithms = np.log(np.maximum(scores, MIN_PROBABILITY), dtype=np.float64)
+    losses = -(np.concatenate(targets) * logarithms).sum(axis=1)
+    return scores, float(losses.mean())
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Saves a model without its optimizer, whole or not at all.
+
+    Args:
+        model: A functional model.
+        path: The `.keras` file.
+    """
+    inputs = {tensor.name: tensor for tensor in model.inputs}
+    bare = keras.Model(inputs, model.outputs[0], name=model.name)
+    with atomic_path(path) as unfinished:
+        bare.save(unfinished)
+
+
+def _to_numpy(value: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(value))
+
+
+def _astray(where: str, received: str) -> str:
+    return (
+        "training: loss and weights must stay finite. "
+        f"Received: {received} at {where}. Lower `training.learning_rate`."
+    )

@@ -1,0 +1,135 @@
+"""Fits the dual classifier and keeps the best model in the run folder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from dualnet.config import Config
+from dualnet.data.batches import Batches, EpochOrder
+from dualnet.errors import RecordError
+from dualnet.findings import NO_FINDING
+from dualnet.models.dual import build_dual_classifier
+from dualnet.runs import RunFolder
+from dualnet.training.backend import find_device, make_deterministic, read_versions
+from dualnet.training.callbacks import BestModel, EpochScores, HistoryFile, StopAtNaN
+from dualnet.training.events import EventFiles
+from dualnet.training.precision import (
+    dtype_policy,
+    resolve_compilation,
+    resolve_precision,
+)
+from dualnet.training.progress import show_epochs
+from dualnet.training.recipe import build_loss, build_optimizer, set_class_prior
+
+
+def fit(
+    config: Config,
+    run: RunFolder,
+    *,
+    train: Batches,
+    val: Batches,
+    val_labels: np.ndarray,
+    class_names: Sequence[str],
+    class_prior: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Fits a model and writes `model.keras`, `history.csv`, `environment.json`.
+
+    The model kept is the best by validation macro AUROC, against all findings of a
+    radiograph whatever the training targets are. The same configuration and batches
+    give the same weights, bit for bit, on one machine.
+
+    Args:
+        config: The whole configuration.
+        run: The run folder.
+        train: Training batches, with targets.
+        val: Validation batches, in order, with targets.
+        val_labels: All findings present in `val`, bool, shape (n, num_classes).
+        class_names: The classes, in the order of the targets.
+        class_prior: Share of each class among the training targets, shape
+            (num_classes,): the model starts there. None: it starts at equal shares.
+
+    Returns:
+        The history: one row an epoch.
+
+    Raises:
+        RecordError: If no finding of the validation part can be scored.
+        ConfigError: If training goes astray.
+    """
+    _check_labels(val_labels, class_names)
+    make_deterministic(config.seed)
+    environment, policy, jit_compile = _choose(config)
+    run.write_environment(environment)
+    with dtype_policy(policy):
+        model = _build(config, train, class_names)
+    if class_prior is not None:
+        set_class_prior(model, class_prior)
+    training = config.training
+    model.compile(
+        optimizer=build_optimizer(training, num_steps=training.epochs * len(train)),
+        loss=build_loss(),
+        jit_compile=jit_compile,
+    )
+    history = HistoryFile(run.history)
+    num_images = len(train.positions)
+    with show_epochs(training.epochs) as progress:
+        callbacks = [
+            EpochOrder(train),
+            StopAtNaN(),
+            EpochScores(val, val_labels, class_names, num_images),
+            BestModel(run.model, patience=training.patience),
+            history,
+            progress,
+        ]
+        if training.tensorboard:
+            callbacks.append(EventFiles(run.tensorboard))
+        # shuffle=False: the batches order themselves, from (seed, epoch).
+        model.fit(
+            train, epochs=training.epochs, shuffle=False, verbose=0, callbacks=callbacks
+        )
+    return history.table
+
+
+def _choose(config: Config) -> tuple[dict[str, Any], str, bool]:
+    """Returns what `environment.json` holds, the dtype policy and `jit_compile`."""
+    device = find_device()
+    precision = resolve_precision(config.training.precision, device)
+    compilation = resolve_compilation(config.training.compilation, device)
+    environment = {
+        "versions": read_versions(),
+        "backend": keras.backend.backend(),
+        "device": {"kind": device.kind, "name": device.name},
+        "precision": {"chosen": precision.value, "why": precision.reason},
+        "compilation": {
+            "chosen": "xla" if compilation.value else "none",
+            "why": compilation.reason,
+        },
+    }
+    return environment, precision.value, compilation.value
+
+
+def _build(config: Config, train: Batches, class_names: Sequence[str]) -> Any:
+    inputs = train[0][0]
+    return build_dual_classifier(
+        image_size=config.data.image_size,
+        num_features=inputs["metadata"].shape[1] if "metadata" in inputs else 0,
+        class_names=class_names,
+        modality=config.model.modality,
+        image_branch=config.model.image_branch,
+        metadata_units=config.model.metadata_units,
+        dropout=config.model.dropout,
+        seed=config.seed,
+    )
+
+
+def _check_labels(val_labels: np.ndarray, class_names: Sequence[str]) -> None:
+    findings = np.array([name != NO_FINDING for name in class_names])
+    present = val_labels.any(axis=0) & ~val_labels.all(axis=0) & findings
+    if not present.any():
+        raise RecordError(
+            "validation part: must hold a finding that some radiographs have and "
+            f"others lack. Received: {len(val_labels)} radiographs without one. "
+            "Raise `split.val`, or use more patients."
+        )

@@ -1,0 +1,289 @@
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from dualnet.config import Config, parse_config
+from dualnet.data.batches import Batches
+from dualnet.errors import ConfigError, RecordError
+from dualnet.findings import NIH
+from dualnet.runs import RunFolder
+from dualnet.training.callbacks import (
+    COLUMNS,
+    SCORE,
+    BestModel,
+    HistoryFile,
+    StopAtNaN,
+    score_batches,
+)
+from dualnet.training.events import EventFiles
+from dualnet.training.fit import fit
+from dualnet.training.progress import EpochBar, EpochLines, show_epochs
+
+SIZE = 32
+NUM_FEATURES = 3
+CLASSES = NIH.class_names
+
+
+class FakeCache:
+    """Pictures in memory: a bright square whose place tells the class."""
+
+    def __init__(self, classes: np.ndarray) -> None:
+        noise = np.random.default_rng(0).integers(0, 60, (len(classes), SIZE, SIZE, 1))
+        self.images = noise.astype(np.uint8)
+        for image, label in zip(self.images, classes, strict=True):
+            row, column = 8 * (label // 4), 8 * (label % 4)
+            image[row : row + 8, column : column + 8] += 180
+
+    def read(self, positions: np.ndarray) -> np.ndarray:
+        return self.images[positions]
+
+
+def make_parts(*, num_rows: int = 48, **settings) -> dict:
+    labels = np.arange(num_rows) % len(CLASSES)
+    cache, targets = FakeCache(labels), np.eye(len(CLASSES), dtype="float32")[labels]
+    metadata = np.random.default_rng(1).normal(size=(num_rows, NUM_FEATURES))
+    rows = np.arange(num_rows)
+    settings = {"batch_size": 16, **settings}
+    return {
+        "train": Batches(cache, rows, metadata, targets, seed=0, **settings),
+        "val": Batches(cache, rows[:30], metadata[:30], targets[:30], **settings),
+        "val_labels": targets[:30].astype(bool),
+        "class_names": CLASSES,
+    }
+
+
+def make_config(**training) -> Config:
+    return parse_config(
+        {
+            "seed": 1,
+            "data": {"image_size": SIZE},
+            "model": {"dropout": 0.1},
+            "training": {"epochs": 2, "batch_size": 16, "tensorboard": False}
+            | training,
+        },
+        where="test",
+    )
+
+
+def load(run: RunFolder) -> keras.Model:
+    return keras.saving.load_model(run.model, compile=False)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, pd.DataFrame]:
+    run = RunFolder(tmp_path_factory.mktemp("run"))
+    config = make_config(epochs=3, tensorboard=True)
+    return run, fit(config, run, **make_parts())
+
+
+def test_fit_leaves_model_history_and_environment(fitted):
+    run, history = fitted
+    assert tuple(history.columns) == COLUMNS
+    assert list(history["epoch"]) == [1, 2, 3]
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    pd.testing.assert_frame_equal(pd.read_csv(run.history), history)
+    environment = run.read_environment()
+    assert environment["backend"] == keras.backend.backend()
+    assert environment["precision"]["chosen"] in ("float32", "mixed_bfloat16")
+    assert environment["precision"]["why"]
+    assert environment["versions"]["keras"] == keras.__version__
+    assert json.dumps(environment)
+
+
+def test_model_kept_is_the_best_epoch_of_the_history(fitted):
+    run, history = fitted
+    best = history.loc[history["val_macro_auroc"].idxmax()]
+    _, val_loss = score_batches(load(run), make_parts()["val"])
+    assert val_loss == pytest.approx(best["val_loss"], rel=1e-5)
+
+
+def test_kept_model_needs_no_optimizer(fitted):
+    run, _ = fitted
+    assert not keras.saving.load_model(run.model).compiled
+
+
+def test_learning_rate_ends_at_a_hundredth(fitted):
+    _, history = fitted
+    assert history["learning_rate"].iloc[-1] == pytest.approx(1e-5, rel=1e-3)
+    assert history["learning_rate"].max() <= 1e-3
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs TensorFlow")
+def test_event_files_hold_training_and_validation_curves(fitted):
+    from tensorflow.compat.v1.train import summary_iterator
+
+    run, history = fitted
+    for part, column in (("train", "loss"), ("validation", "val_loss")):
+        (file,) = (run.tensorboard / part).iterdir()
+        points = [
+            (event.step, float(np.frombuffer(value.tensor.tensor_content, "f4")[0]))
+            for event in summary_iterator(str(file))
+            for value in event.summary.value
+            if value.tag == "epoch_loss" and value.tensor.tensor_content
+        ]
+        steps = [step for step, _ in points]
+        assert steps == [0, 1, 2]
+        assert [loss for _, loss in points] == pytest.approx(list(history[column]))
+
+
+def test_same_seed_gives_the_same_bits(tmp_path: Path):
+    weights, histories = [], []
+    for name in ("one", "two"):
+        run = RunFolder(tmp_path / name)
+        histories.append(fit(make_config(), run, **make_parts()))
+        weights.append(load(run).get_weights())
+        np.random.default_rng().normal(size=3)
+    for one, two in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+    columns = ["loss", "val_loss", "val_macro_auroc"]
+    pd.testing.assert_frame_equal(histories[0][columns], histories[1][columns])
+
+
+def test_fit_takes_weighted_metadata_only_batches(tmp_path: Path):
+    parts = make_parts(modality="metadata")
+    weighted = make_parts(
+        modality="metadata", sample_weights=np.linspace(0.5, 1.5, 48)
+    )["train"]
+    config = make_config(epochs=1)
+    model = config.model.model_copy(update={"modality": "metadata"})
+    config = config.model_copy(update={"model": model})
+    history = fit(config, RunFolder(tmp_path), **{**parts, "train": weighted})
+    assert len(history) == 1
+    assert [tensor.name for tensor in load(RunFolder(tmp_path)).inputs] == ["metadata"]
+
+
+def test_class_prior_is_where_the_model_starts(tmp_path: Path):
+    prior = np.full(15, 0.02)
+    prior[10] = 0.72
+    parts = make_parts()
+    run = RunFolder(tmp_path)
+    fit(make_config(epochs=1, learning_rate=1e-9), run, **parts, class_prior=prior)
+    bias = load(run).get_layer("logits").get_weights()[1]
+    np.testing.assert_allclose(bias, np.log(prior), atol=1e-5)
+
+
+def test_loss_that_is_not_finite_ends_training(tmp_path: Path):
+    parts = make_parts()
+    parts["train"] = make_parts(sample_weights=np.full(48, np.nan))["train"]
+    run = RunFolder(tmp_path)
+    with pytest.raises(ConfigError, match="Received: loss=nan at batch 1"):
+        fit(make_config(), run, **parts)
+    assert not run.model.exists()
+
+
+def test_validation_part_without_a_finding_is_refused(tmp_path: Path):
+    parts = make_parts()
+    labels = np.zeros_like(parts["val_labels"])
+    labels[:, CLASSES.index("No Finding")] = True
+    with pytest.raises(RecordError, match="Received: 30 radiographs without one"):
+        fit(make_config(), RunFolder(tmp_path), **{**parts, "val_labels": labels})
+    assert not list(tmp_path.iterdir())
+
+
+class FakeModel:
+    """Runs callbacks through given scores, saving its epoch instead of weights."""
+
+    def __init__(self) -> None:
+        self.stop_training = False
+        self.epochs_run = 0
+
+
+def run_epochs(callback: keras.callbacks.Callback, scores: list[float]) -> FakeModel:
+    model = FakeModel()
+    callback.set_model(model)
+    for epoch, score in enumerate(scores):
+        callback.on_epoch_end(epoch, {SCORE: score})
+        model.epochs_run = epoch + 1
+        if model.stop_training:
+            break
+    return model
+
+
+@pytest.mark.parametrize(
+    ("scores", "best", "saved", "epochs_run"),
+    [
+        ([0.6, 0.7, 0.65, 0.69, 0.9], 2, [1, 2], 4),  # patience 2 ends it at 4
+        ([0.6, 0.5, 0.7, 0.6, 0.71], 5, [1, 3, 5], 5),
+        ([0.5, 0.5, 0.5], 1, [1], 3),  # an equal score is no improvement
+    ],
+)
+def test_best_model_is_kept_and_patience_ends_training(
+    monkeypatch, tmp_path: Path, scores, best, saved, epochs_run
+):
+    best_model = BestModel(tmp_path / "model.keras", patience=2)
+    epochs_saved = []
+    monkeypatch.setattr(
+        "dualnet.training.callbacks.save_model",
+        lambda model, _path: epochs_saved.append(model.epochs_run + 1),
+    )
+    model = run_epochs(best_model, scores)
+    assert best_model.epoch == best
+    assert best_model.score == max(scores[:epochs_run])
+    assert epochs_saved == saved
+    assert model.epochs_run == epochs_run
+
+
+def test_weight_that_is_not_finite_is_named():
+    layer = keras.layers.Dense(1, name="logits")
+    model = keras.Sequential([keras.Input((2,)), layer])
+    layer.set_weights([np.array([[np.inf], [0.0]]), np.zeros(1)])
+    callback = StopAtNaN()
+    callback.set_model(model)
+    with pytest.raises(ConfigError, match=r"weights of .*logits/kernel at epoch 2"):
+        callback.on_epoch_end(1, {"loss": 1.0})
+
+
+def test_history_file_grows_by_a_row_an_epoch(tmp_path: Path):
+    history = HistoryFile(tmp_path / "history.csv")
+    for epoch in range(2):
+        history.on_epoch_end(epoch, dict.fromkeys(COLUMNS, float(epoch)))
+        assert len(pd.read_csv(history.path)) == epoch + 1
+    assert list(tmp_path.iterdir()) == [history.path]
+
+
+LOGS = {
+    "loss": 1.52,
+    "val_loss": 1.61,
+    SCORE: 0.713,
+    "images_per_second": 81.2,
+}
+LINE = "epoch 3/8  loss 1.520  val_loss 1.610  val macro AUROC .713  81 pictures/s"
+
+
+def test_progress_is_a_line_an_epoch_without_a_terminal(caplog, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
+    with caplog.at_level("INFO"), show_epochs(8) as callback:
+        assert isinstance(callback, EpochLines)
+        callback.on_epoch_end(2, LOGS)
+    assert caplog.messages == [LINE]
+
+
+def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with show_epochs(8) as callback:
+        assert isinstance(callback, EpochBar)
+        callback.set_params({"steps": 2})
+        callback.on_epoch_begin(2)
+        callback.on_train_batch_end(0, {"loss": 1.5})
+        callback.on_epoch_end(2, LOGS)
+    shown = capsys.readouterr().err
+    assert "epoch 3/8  loss 1.520" in shown
+    assert "val macro AUROC .713" in shown
+
+
+def test_event_files_say_so_where_tensorflow_is_not_installed(
+    caplog, monkeypatch, tmp_path: Path
+):
+    monkeypatch.setitem(__import__("sys").modules, "tensorflow", None)
+    with caplog.at_level("INFO"):
+        events = EventFiles(tmp_path)
+    events.on_epoch_end(0, LOGS)
+    events.on_train_end()
+    assert caplog.messages == [
+        "tensorboard: no event files, TensorFlow is not installed"
+    ]
+    assert not list(tmp_path.iterdir())

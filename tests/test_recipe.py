@@ -1,0 +1,101 @@
+import keras
+import numpy as np
+import pytest
+
+from dualnet.config import TrainingConfig
+from dualnet.findings import NIH
+from dualnet.models.dual import build_dual_classifier
+from dualnet.training.recipe import (
+    build_loss,
+    build_optimizer,
+    class_weights,
+    sampling_weights,
+    set_class_prior,
+)
+
+
+def one_hot(counts: list[int]) -> np.ndarray:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    return np.eye(len(counts), dtype="float32")[labels]
+
+
+def test_class_weights_are_n_over_classes_times_count():
+    # 8 / (2 * 6) and 8 / (2 * 2); the rows' mean is 1 already
+    np.testing.assert_allclose(class_weights(one_hot([6, 2])), [2 / 3, 2.0])
+
+
+def test_class_weights_are_capped_and_scaled_to_a_mean_of_one():
+    # balanced: 100/(2*98) = .5102 and 100/(2*2) = 25, capped at 10;
+    # the rows' mean is (98*.5102 + 2*10)/100 = .7
+    weights = class_weights(one_hot([98, 2]))
+    np.testing.assert_allclose(weights, [0.5102 / 0.7, 10 / 0.7], rtol=1e-4)
+    assert (one_hot([98, 2]) @ weights).mean() == pytest.approx(1)
+
+
+def test_class_that_no_row_has_weighs_nothing():
+    weights = class_weights(one_hot([4, 0, 4]))
+    np.testing.assert_allclose(weights, [1, 0, 1])
+
+
+def test_class_weights_take_soft_targets():
+    targets = np.array([[1, 0], [1, 0], [0.5, 0.5]])
+    # counts 2.5 and .5: 3 / (2 * 2.5) and 3 / (2 * .5)
+    np.testing.assert_allclose(class_weights(targets), [0.6, 3.0])
+
+
+def test_sampling_weights_give_every_class_the_same_share():
+    targets = one_hot([6, 3, 1, 0])
+    weights = sampling_weights(targets)
+    np.testing.assert_allclose(weights @ targets, [1 / 3, 1 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(weights[0], 1 / 18)
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_learning_rate_warms_up_and_decays():
+    training = TrainingConfig(learning_rate=0.01)
+    optimizer = build_optimizer(training, num_steps=100)
+    rates = []
+    for step in (0, 5, 10, 55, 100):
+        optimizer.iterations.assign(step)
+        rates.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+    # a line from 0 to .01 in ten steps; half way down the cosine; a hundredth
+    np.testing.assert_allclose(
+        rates, [0, 0.005, 0.01, (0.01 + 0.0001) / 2, 0.0001], rtol=1e-3, atol=1e-9
+    )
+
+
+def test_optimizer_serves_a_run_of_one_step():
+    optimizer = build_optimizer(TrainingConfig(), num_steps=1)
+    optimizer.iterations.assign(1)
+    rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    assert rate == pytest.approx(1e-3)
+
+
+def test_biases_do_not_decay():
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    optimizer = build_optimizer(TrainingConfig(weight_decay=0.1), num_steps=10)
+    optimizer.build(layer.trainable_variables)
+    assert optimizer._use_weight_decay(layer.kernel)
+    assert not optimizer._use_weight_decay(layer.bias)
+
+
+def test_loss_is_the_cross_entropy_of_soft_targets():
+    y_true = np.array([[0.5, 0.5, 0], [0, 0, 1]], "float32")
+    y_pred = np.array([[0.2, 0.3, 0.5], [0.25, 0.25, 0.5]], "float32")
+    expected = -(0.5 * np.log(0.2) + 0.5 * np.log(0.3) + np.log(0.5)) / 2
+    loss = float(keras.ops.convert_to_numpy(build_loss()(y_true, y_pred)))
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_class_prior_is_what_a_model_says_of_nothing():
+    model = build_dual_classifier(
+        num_features=2, class_names=NIH.class_names, modality="metadata", seed=0
+    )
+    prior = np.full(15, 0.02)
+    prior[10], prior[0] = 0.72, 0.0
+    set_class_prior(model, prior)
+    inputs = {"metadata": np.zeros((1, 2), "float32")}
+    probabilities = np.asarray(model.predict_on_batch(inputs))[0]
+    expected = np.maximum(prior, 1e-4)
+    np.testing.assert_allclose(probabilities, expected / expected.sum(), rtol=1e-4)
