@@ -161,7 +161,8 @@ class MetadataEncoder:
             numbers = [field for field in encoder.fields if field in NUMBERS]
             encoder.statistics = _parse_statistics(values["statistics"], numbers)
         except (KeyError, TypeError, ValueError) as error:
-            raise RunError(_damaged(path, type(error).__name__)) from error
+            received = "unusable `fields` or `statistics`"
+            raise RunError(_damaged(path, received)) from error
         if values.get("feature_names") != list(encoder.feature_names):
             raise RunError(_damaged(path, "other feature names"))
         return encoder
@@ -219,7 +220,7 @@ def _check_rows(
         row = int(bad.argmax())
         raise RecordError(
             f"image {table['image_id'].iloc[row]}: {expected}. "
-            f"Received: {column.iloc[row]!r}. Correct it, or leave it empty."
+            f"Received: {column.name}={column.iloc[row]}. Correct it, or leave it empty."
         )
 
 
@@ -234,7 +235,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(_damaged(path, type(error).__name__)) from error
+        received = getattr(error, "strerror", "text that is no JSON")
+        raise RunError(_damaged(path, received)) from error
     if not isinstance(values, dict):
         raise RunError(_damaged(path, "no mapping"))
     return values

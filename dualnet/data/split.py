@@ -47,9 +47,10 @@ def split_by_ratios(
     Raises:
         ConfigError: If the ratios are not shares of the three parts.
     """
-    if set(ratios) != set(PARTS) or abs(sum(ratios.values()) - 1) > 1e-6:
+    total = sum(ratios.values())
+    if {*ratios} != {*PARTS} or min(ratios.values()) <= 0 or abs(total - 1) > 1e-6:
         raise ConfigError(
-            f"split: the ratios of {', '.join(PARTS)} must sum to 1. "
+            f"split: the ratios of {', '.join(PARTS)} must be above 0 and sum to 1. "
             f"Received: {dict(ratios)}. Set split.train, split.val and split.test."
         )
     return _finish(table, _divide(table, ratios, seed, rare_findings))
