@@ -169,12 +169,19 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         values = json.loads(where.read_bytes())
         digest = values.pop("sha256")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise CacheError(
             f"{folder}: must be a cache. Received: no {MANIFEST} in it. "
             "Make it with `dualnet prepare`."
         ) from None
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
         raise CacheError(_explain_loss(where)) from None
     if digest != _digest(values):
         raise CacheError(_explain_loss(where))
