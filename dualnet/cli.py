@@ -15,6 +15,7 @@ import typer
 
 import dualnet
 from dualnet.errors import DualNetError
+from dualnet.framework import load_framework
 
 app = typer.Typer(
     name="dualnet",
@@ -135,7 +136,8 @@ def train(  # noqa: PLR0913 - one argument an option
     settings = read_config(
         preset=preset, file=config, overrides=[*options, *(overrides or [])]
     )
-    from dualnet.jobs.train import train_run  # slow: after all words are checked
+    load_framework()  # slow: after all words are checked
+    from dualnet.jobs.train import train_run
 
     train_run(settings, run, overwrite=overwrite)
     typer.echo(f"run folder: {run}")
@@ -157,6 +159,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Judge a run beside its baselines, and say in words what they show."""
+    load_framework()
     from dualnet.jobs.evaluate import evaluate_run
 
     result = evaluate_run(
@@ -187,6 +190,7 @@ def visualize(
     ] = None,
 ) -> None:
     """Draw the intermediate activations for one radiograph."""
+    load_framework()
     from dualnet.jobs.visualize import visualize_run
 
     folder = visualize_run(

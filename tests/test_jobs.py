@@ -60,7 +60,7 @@ def weights(run: RunFolder) -> list[np.ndarray]:
 def test_a_run_holds_what_everything_downstream_needs(run: RunFolder) -> None:
     certificate = run.read_certificate()
     assert certificate["shared_patients"] == 0
-    assert certificate["vocabulary"] == "nih"
+    assert certificate["split"]["vocabulary"] == "nih"
     assert certificate["counts"]["rows_read"] == 90
     assert sum(part["radiographs"] for part in certificate["parts"].values()) == 90
     split, records = run.read_split(), run.read_records()

@@ -85,7 +85,7 @@ def read_run(path: Path) -> FinishedRun:
     return FinishedRun(
         folder=run,
         config=run.read_config(),
-        vocabulary=VOCABULARIES[certificate["vocabulary"]],
+        vocabulary=VOCABULARIES[certificate["split"]["vocabulary"]],
         encoder=MetadataEncoder.load(run.metadata_encoder),
         records=records,
         certificate=certificate,

@@ -96,6 +96,7 @@ def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
             list(data.table["findings"].iloc[val]), data.records.vocabulary
         ),
         class_names=data.targets.class_names,
+        class_prior=_class_prior(config, data),
     )
 
 
@@ -237,6 +238,13 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
     run.write_records(table)
     run.write_split(data.split, certificate)
     data.encoder.save(run.metadata_encoder)
+
+
+def _class_prior(config: Config, data: TrainingData) -> np.ndarray | None:
+    """The classes' shares, where training sees them as they are."""
+    if config.training.imbalance != "none":
+        return None
+    return data.targets.values[data.rows("train")].mean(axis=0)
 
 
 def _with_cache(config: Config, cache: Cache) -> Config:
