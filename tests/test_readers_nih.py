@@ -316,6 +316,13 @@ def test_absent_list_is_an_error(tmp_path: Path) -> None:
         read_official_lists(tmp_path)
 
 
+def test_phantom_is_read_as_nih_with_all_its_pictures(small_phantom: Path) -> None:
+    records = read_records(small_phantom)
+    assert records.counts == {"read": 90, "set_aside": 0, "without_picture": 0}
+    assert records.table["patient_id"].nunique() == 30
+    assert set(read_official_lists(small_phantom)) == set(records.table["image_id"])
+
+
 @pytest.mark.real_data
 def test_real_table_is_read_whole(real_data: Path) -> None:
     records = read_records(real_data / "nih")

@@ -197,15 +197,28 @@ def _parse_column(
 ) -> tuple[pd.Series, dict[int, str]]:
     # each distinct text is parsed once: 96 ages and 836 label strings in NIH's table
     codes, distinct = pd.factorize(text)
-    outcomes = [_try(parse, one.strip()) for one in distinct.tolist()]
-    values = pd.Series([value for value, _ in outcomes], dtype=dtype)
-    column = values.take(codes).set_axis(text.index)
-    bad = {code: reason for code, (_, reason) in enumerate(outcomes) if reason}
-    rows = np.flatnonzero(np.isin(codes, list(bad)))
+    values, reasons = _parse_all([one.strip() for one in distinct.tolist()], parse)
+    column = pd.Series(values, dtype=dtype).take(codes).set_axis(text.index)
+    rows = (
+        np.flatnonzero(np.isin(codes, list(reasons))) if reasons else np.array([], int)
+    )
     lines = text.index.to_numpy()[rows].tolist()
     return column, {
-        line: bad[code] for line, code in zip(lines, codes[rows].tolist(), strict=True)
+        line: reasons[code]
+        for line, code in zip(lines, codes[rows].tolist(), strict=True)
     }
+
+
+def _parse_all(
+    texts: list[str], parse: Callable[[str], object]
+) -> tuple[list[object], dict[int, str]]:
+    """Returns the parsed texts, and why one could not be parsed by its position."""
+    try:
+        return [parse(text) for text in texts], {}
+    except RecordError:
+        outcomes = [_try(parse, text) for text in texts]
+    reasons = {code: reason for code, (_, reason) in enumerate(outcomes) if reason}
+    return [value for value, _ in outcomes], reasons
 
 
 def _try(parse: Callable[[str], object], text: str) -> tuple[object, str]:

@@ -188,8 +188,10 @@ def make_certificate(
     Raises:
         RecordError: If the two tables are not of the same images.
     """
-    part_of = dict(zip(split["image_id"], split["part"], strict=True))
-    if set(part_of) != set(table["image_id"]):
+    # lists: pandas walks a text column ten times slower
+    part_of = dict(zip(split["image_id"].tolist(), split["part"].tolist(), strict=True))
+    images = table["image_id"].tolist()
+    if part_of.keys() != set(images):
         raise RecordError(
             "split: must be of the images in the records. Received: "
             f"{len(split):,} split and {len(table):,} records. Split these records."
@@ -197,7 +199,7 @@ def make_certificate(
     dropped = targets_dropped.astype("object").where(targets_dropped.notna(), None)
     names = {name for names in set(table["findings"]) for name in names}
     findings = sorted(names.union(targets_dropped["finding"]))
-    parts = np.array([part_of[image] for image in table["image_id"]])
+    parts = np.array([part_of[image] for image in images])
     return {
         "split": dict(config_values),
         "tables_sha256": dict(digests),

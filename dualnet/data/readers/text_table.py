@@ -49,14 +49,11 @@ def read_text_table(
     """
     data = _read_bytes(file)
     lines = _decode(data, where=file.name).split("\n")
-    header = next(csv.reader(lines[:1]), [])
+    header = _split(lines[0])
     positions = _find_columns(header, columns, normalize, where=file.name)
-    problems = _find_problems(lines, len(header))
-    good = [
-        number
-        for number, line in enumerate(lines[1:], start=2)
-        if line.strip() and number not in problems
-    ]
+    irregular = _find_irregular(lines, len(header))
+    good = [number for number in range(2, len(lines) + 1) if number not in irregular]
+    problems = {number: reason for number, reason in irregular.items() if reason}
     if not good and not problems:
         raise RecordError(
             f"{file.name}: must hold at least one row. Received: only a header. "
@@ -112,23 +109,29 @@ def _find_columns(
     return {found.index(normalize(name)): to for name, to in columns.items()}
 
 
-def _find_problems(lines: list[str], num_fields: int) -> dict[int, str]:
+def _find_irregular(lines: list[str], num_fields: int) -> dict[int, str]:
+    """Returns, by line, why it is not a row; empty for a blank line."""
     found = {
-        number: _count_fields(line)
+        number: _split(line) if line.strip() else None
         for number, line in enumerate(lines[1:], start=2)
-        if (line.count(",") != num_fields - 1 or '"' in line) and line.strip()
+        if line.count(",") != num_fields - 1 or '"' in line
     }
     return {
-        number: f"must have {num_fields} fields, as the header has. "
-        f"Received: {f'{count} fields' if count else 'a quote left open'}."
-        for number, count in found.items()
-        if count != num_fields
+        number: ""
+        if fields is None
+        else f"must have {num_fields} fields, as the header has. "
+        f"Received: {f'{len(fields)} fields' if fields else 'a quote left open'}."
+        for number, fields in found.items()
+        if fields is None or len(fields) != num_fields
     }
 
 
-def _count_fields(line: str) -> int:
-    # a quote that stays open would swallow the lines below
-    return len(next(csv.reader([line]))) if line.count('"') % 2 == 0 else 0
+def _split(line: str) -> list[str]:
+    """Returns a line's fields; none if a quote stays open and swallows the next."""
+    try:
+        return next(csv.reader([line]), []) if line.count('"') % 2 == 0 else []
+    except csv.Error:  # a field beyond the csv module's limit of 131,072 characters
+        return []
 
 
 def _parse(lines: list[str], positions: Mapping[int, str]) -> pd.DataFrame:
