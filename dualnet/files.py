@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dualnet.errors import StorageError
@@ -48,7 +48,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
             "Free some space or name another folder; nothing was half-written."
         ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # a parent that is a file has nothing in it
+            unfinished.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -103,12 +103,22 @@ def test_constant_score_is_one_half_where_it_is_defined() -> None:
 
 
 def test_resamples_without_a_positive_are_counted_and_left_out() -> None:
-    # one positive patient of ten is absent from (9/10)^10 = 34.9 % of the draws
+    # four positive patients of ten are absent from (6/10)^10 = .6 % of the draws
+    labels = np.arange(10)[:, np.newaxis] < 4
+    resamples = resample_patients(np.arange(10), num_resamples=4000, seed=0)
+    samples = resample_auroc(resamples, labels, np.arange(10.0)[::-1, np.newaxis])
+    interval = percentile_interval(samples[:, 0])
+    assert (interval.low, interval.high) == (1.0, 1.0)
+    assert abs(interval.num_undefined / 4000 - 0.0061) < 0.004
+
+
+def test_finding_of_one_patient_has_no_interval() -> None:
+    # the patient is absent from (9/10)^10 = 34.9 % of the draws
     labels = np.arange(10)[:, np.newaxis] == 0
     resamples = resample_patients(np.arange(10), num_resamples=2000, seed=0)
     samples = resample_auroc(resamples, labels, np.arange(10.0)[::-1, np.newaxis])
     interval = percentile_interval(samples[:, 0])
-    assert (interval.low, interval.high) == (1.0, 1.0)
+    assert interval.as_dict()["low"] is None
     assert abs(interval.num_undefined / 2000 - 0.349) < 0.04
 
 
@@ -149,7 +159,7 @@ def test_mean_over_classes_leaves_the_undefined_out() -> None:
 
 
 def test_interval_is_the_middle_of_the_samples() -> None:
-    samples = np.append(np.arange(1001) / 1000, np.nan)
+    samples = np.append(np.arange(1001) / 1000, [np.nan])
     interval = percentile_interval(samples)
     assert interval.low == pytest.approx(0.025, abs=1e-12)
     assert interval.high == pytest.approx(0.975, abs=1e-12)

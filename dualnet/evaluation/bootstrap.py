@@ -55,8 +55,8 @@ class Interval:
     """A percentile interval.
 
     Args:
-        low: Its lower end; NaN where no resample was defined.
-        high: Its upper end; NaN where no resample was defined.
+        low: Its lower end; NaN where there is no interval.
+        high: Its upper end; NaN where there is none.
         num_undefined: Resamples that were left out, the score being undefined.
     """
 
@@ -165,16 +165,20 @@ def mean_defined(samples: np.ndarray) -> np.ndarray:
 def percentile_interval(samples: np.ndarray, *, level: float = LEVEL) -> Interval:
     """Takes the middle share of the resamples of one score.
 
+    Where more resamples are undefined than may lie outside, there is no interval: so
+    it is of a finding that fewer than about three patients have, which resampling
+    them cannot tell apart from luck.
+
     Args:
         samples: One value a resample, NaN where undefined, shape (num_resamples,).
         level: The share inside, between 0 and 1.
 
     Returns:
-        The percentile interval over the defined resamples.
+        The percentile interval over the defined resamples; NaN where too few are.
     """
     defined = samples[~np.isnan(samples)]
     num_undefined = int(samples.size - defined.size)
-    if not defined.size:
+    if not defined.size or num_undefined > (1 - level) * samples.size:
         return Interval(float("nan"), float("nan"), num_undefined)
     tail = (1 - level) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])

@@ -55,15 +55,14 @@ def plot_roc(evaluation: Evaluation) -> Figure:
     truth = evaluation.truth
     columns = np.flatnonzero(truth.is_finding)
     num_rows = -(-(columns.size + 1) // ROC_COLUMNS)
-    figure = new_figure(8, 2.55 * num_rows + 0.6)
-    figure.suptitle(f"ROC by finding, {_describe_rows(evaluation)}")
+    figure = new_figure(8, 2.6 * num_rows + 0.8)
+    figure.suptitle(f"ROC by finding\n{_describe_rows(evaluation)}")
     panels = figure.subplots(num_rows, ROC_COLUMNS, squeeze=False).flatten()
     for panel, column in zip(panels, columns, strict=False):
         _draw_roc_panel(panel, evaluation, int(column))
     for panel in panels[columns.size :]:
         panel.axis("off")
-    handles, labels = _roc_legend(panels[0], evaluation)
-    panels[columns.size].legend(handles, labels, loc="center", handlelength=2.6)
+    _draw_roc_legend(panels[columns.size], evaluation)
     figure.supxlabel("False positive rate")
     figure.supylabel("True positive rate")
     return figure
@@ -83,7 +82,7 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     names = [display_name(name) for name in evaluation.truth.class_names]
-    figure = new_figure(9.5, 9.6)
+    figure = new_figure(9.5, 8.8)
     axes = figure.subplots()
     axes.grid(visible=False)
     image = axes.imshow(shares, cmap=style.SEQUENTIAL, vmin=0, vmax=1)
@@ -96,8 +95,8 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     axes.set_yticks(range(len(names)), rows)
     axes.set_xlabel("Answer: the likeliest class")
     axes.set_ylabel("First label (radiographs)")
-    axes.set_title(f"Answers by first label, {_describe_rows(evaluation)}", size=14)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
+    axes.set_title(f"Answers by first label\n{_describe_rows(evaluation)}", size=14)
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
     bar.set_label("Share of the row")
     return figure
 
@@ -128,7 +127,7 @@ def plot_calibration(evaluation: Evaluation) -> Figure:
         f"{_describe_rows(evaluation)}"
     )
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="Share that is right")
-    upper.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4)
     lower.set(xlabel="Probability of the likeliest class", ylabel="Radiographs")
     return figure
 
@@ -146,7 +145,7 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
     metrics = evaluation.metrics
     rows = _ranked_findings(metrics)
     blocks = _drawn_blocks(evaluation)
-    figure = new_figure(8, 0.46 * (len(rows) + 1) + 2.2)
+    figure = new_figure(8, 0.46 * (len(rows) + 1) + 2.4)
     axes = figure.subplots()
     axes.axvline(0.5, color=style.CHANCE.color, linestyle=":", label="chance")
     offsets = np.linspace(-0.17, 0.17, len(blocks)) if len(blocks) > 1 else [0.0]
@@ -167,9 +166,9 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
     axes.set_xlim(_left_end(blocks), 1.0)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("AUROC against the full label set, 95 % interval by patient")
-    figure.suptitle(f"What the picture adds, {_describe_rows(evaluation)}")
+    figure.suptitle(f"AUROC by finding\n{_describe_rows(evaluation)}")
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=3
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=3
     )
     return figure
 
@@ -200,8 +199,8 @@ def _draw_roc_panel(panel: Axes, evaluation: Evaluation, column: int) -> None:
     scores = evaluation.metrics["model"]["findings"][name]
     present = evaluation.truth.labels[:, column]
     area = scores["auroc"]
-    score = "n/a" if area is None else f"{area:.3f}"
-    panel.set_title(f"{display_name(name)}\n{score}, n={scores['n_positive']:,}")
+    score = "n/a" if area is None else f"AUROC {area:.3f}"
+    panel.set_title(f"{display_name(name)}\n{score} (n={scores['n_positive']:,})")
     panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     panel.xaxis.set_major_locator(MultipleLocator(0.5))
     panel.yaxis.set_major_locator(MultipleLocator(0.5))
@@ -216,17 +215,15 @@ def _draw_roc_panel(panel: Axes, evaluation: Evaluation, column: int) -> None:
         panel.plot(*points, color=look.color, linestyle=look.linestyle)
 
 
-def _roc_legend(panel: Axes, evaluation: Evaluation) -> tuple[list[Any], list[str]]:
+def _draw_roc_legend(panel: Axes, evaluation: Evaluation) -> None:
     looks = {NAMES[key]: LOOKS[key] for key in _drawn_predictions(evaluation)}
     looks["chance"] = style.CHANCE
-    handles = [
-        panel.plot([], [], color=look.color, linestyle=look.linestyle)[0]
-        for look in looks.values()
-    ]
+    for name, look in looks.items():
+        panel.plot([], [], color=look.color, linestyle=look.linestyle, label=name)
     mean = evaluation.metrics["model"]["macro"]
     value = "n/a" if mean["auroc"] is None else f"{mean['auroc']:.3f}"
-    handles.append(panel.plot([], [], color="none")[0])
-    return handles, [*looks, f"mean of {mean['num_defined']}: {value}"]
+    title = f"Mean AUROC {value}\nof {mean['num_defined']} findings"
+    panel.legend(loc="center", title=title, title_fontsize=12)
 
 
 def _draw_reliability(
@@ -253,6 +250,7 @@ def _draw_bin_counts(axes: Axes, bins: list[Mapping[str, Any]]) -> None:
             low + width / 2, count, f"{count:,}", ha="center", va="bottom", size=10
         )
     axes.set_ylim(0, max(1, counts.max()) * 1.25)
+    axes.set_yticks([])  # each bar has its count
     axes.grid(visible=False)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -24,13 +24,13 @@ TEXT = "#222222"
 GRID = "#D9D9D9"
 SEQUENTIAL = "Blues"  # light is little, dark is much: the same in gray
 
-_SETTINGS = {
-    "font.size": 11,
-    "axes.titlesize": 11,
-    "axes.labelsize": 11,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
-    "legend.fontsize": 11,
+_SETTINGS: Any = {
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.labelsize": 12,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.fontsize": 12,
     "figure.titlesize": 14,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
