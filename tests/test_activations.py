@@ -1,5 +1,6 @@
 """Activations against values worked out by hand."""
 
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -67,9 +68,10 @@ def inputs() -> dict[str, np.ndarray]:
     return {"image": PIXELS, "metadata": np.array([[3.0, 4.0]], np.float32)}
 
 
+@cache
 def dual(image_branch: str = "xnet", modality: str = "fused") -> keras.Model:
     return build_dual_classifier(
-        image_size=64,
+        image_size=32,
         num_features=8,
         class_names=CLASSES,
         modality=modality,
@@ -81,7 +83,7 @@ def dual(image_branch: str = "xnet", modality: str = "fused") -> keras.Model:
 def dual_inputs() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {
-        "image": rng.integers(0, 256, (1, 64, 64, 1)).astype(np.uint8),
+        "image": rng.integers(0, 256, (1, 32, 32, 1)).astype(np.uint8),
         "metadata": rng.normal(size=(1, 8)).astype(np.float32),
     }
 

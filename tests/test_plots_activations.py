@@ -127,15 +127,16 @@ def test_metadata_figure_splits_the_fusion_by_branch():
         ("age", "age_missing"),
         np.array([0.5, 1.0]),
         {"metadata_dense_1": np.array([0.0, 1.0, 2.0])},
-        np.array([1.0, 2.0, 3.0]),
+        np.array([-1.0, 2.0, 3.0]),
         {"image": 2, "metadata": 1},
     )
-    features, dense, fusion = figure.axes
+    features, dense, image, metadata = figure.axes
     assert texts(features) == ["0.50", "1.00"]
-    assert dense.get_title(loc="left") == "metadata_dense_1: 2 of 3 units above 0"
-    assert texts(fusion) == ["image: 2 units", "metadata: 1 units"]
-    colours = [bar.get_facecolor() for bar in fusion.patches]
-    assert colours[0] == colours[1] != colours[2]
+    assert dense.get_title(loc="left") == "metadata_dense_1: 2 of 3 above 0"
+    assert image.get_title(loc="left") == "fusion, image: 1 of 2 above 0"
+    assert [bar.get_height() for bar in image.patches] == [-1, 2]
+    assert [bar.get_height() for bar in metadata.patches] == [3]
+    assert image.get_ylim() == metadata.get_ylim()
 
 
 def test_probabilities_are_sorted_printed_and_labelled():
@@ -155,7 +156,8 @@ def test_a_map_is_embedded_in_the_colours_of_its_scale():
     text = embed_map(np.array([[0.0, 5.0, 99.0]]), 0, 10, "gray")
     data = base64.b64decode(text.removeprefix("data:image/png;base64,"))
     pixels = np.asarray(Image.open(io.BytesIO(data)).convert("L"))
-    assert pixels.tolist() == [[0, 128, 255]]
+    assert pixels.shape == (42, 126)  # each value a square of 42 pixels
+    assert pixels[0, 20::42].tolist() == [0, 128, 255]
 
 
 def test_bars_end_where_their_values_say():
@@ -208,7 +210,8 @@ def test_the_page_holds_every_stage_and_fetches_nothing(page):
     assert "url(" not in html
     assert "Not a medical device" in html
     assert "Pleural Thickening (labelled)" in html
-    assert "image: units 0 to 11; " in html.replace("\n", " ")
+    assert "image: units 0 to 11<" in html
+    assert "metadata: units 12 to 13<" in html
     assert html.count("<figcaption>4 dead</figcaption>") == 1
 
 

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import MaxNLocator
 
 from dualnet.explain.activations import ChannelStatistics, compute_statistics
 from dualnet.plots.style import (
@@ -160,14 +162,15 @@ def plot_metadata_activations(
     heights += [2.3] if fusion is not None else []
     figure = new_figure(9, sum(heights) + 0.5)
     _title(figure, "Metadata branch", "input, dense layers, fusion with the image")
-    panels = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)
-    first, *others = panels[:, 0]
-    _feature_bars(first, feature_names, feature_values)
-    for axes, (name, values) in zip(others, dense.items(), strict=False):
+    rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    _feature_bars(figure.add_subplot(rows[0]), feature_names, feature_values)
+    for row, (name, values) in enumerate(dense.items(), start=1):
+        axes = figure.add_subplot(rows[row])
         _unit_bars(axes, values)
         axes.set_title(_count_active(name, values), loc="left")
     if fusion is not None:
-        _fusion_bars(others[-1], fusion, fusion_parts or {"fusion": len(fusion)})
+        parts = dict(fusion_parts or {"all": len(fusion)})
+        _fusion_bars(figure, rows[len(heights) - 1], fusion, parts)
     return figure
 
 
@@ -214,6 +217,7 @@ def plot_probabilities(
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, max(0.1, 1.25 * values.max()))
+    axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 1])
     axes.set_xlabel("probability")
     return figure
 
@@ -292,14 +296,16 @@ def _draw_tiles(
     for index, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         row, column = divmod(index, columns)
         left, top = column * (1 + GAP), row * step + LABEL
-        axes.imshow(
+        picture = axes.imshow(
             tile,
             cmap=colours,
             norm=scale,
             extent=(left, left + 1, top + side, top),
             interpolation="nearest" if max(tile.shape) <= 128 else "auto",
         )
-        axes.text(left, top - 0.03, label, fontsize=9, ha="left", va="bottom")
+        number = axes.text(left, top - 0.03, label, fontsize=9, va="bottom")
+        for artist in (picture, number):  # they lie inside the panel: lay it out faster
+            artist.set_in_layout(False)
     rows = -(-len(tiles) // columns)
     axes.set_xlim(0, columns * (1 + GAP) - GAP)
     axes.set_ylim(rows * step, 0)
@@ -315,11 +321,14 @@ def _colour_bar(
     axes.set_anchor("NW")  # the colour bar moves it
 
 
-def _unit_bars(axes: Axes, values: np.ndarray, color: str = MODEL.color) -> None:
+def _unit_bars(
+    axes: Axes, values: np.ndarray, color: str = MODEL.color, first: int = 0
+) -> None:
     width = 0.8 if len(values) <= 128 else 1.0
-    axes.bar(np.arange(len(values)), values, width=width, color=color)
+    axes.bar(first + np.arange(len(values)), values, width=width, color=color)
     axes.axhline(0, color="#888888", linewidth=0.8)
-    axes.set_xlim(-0.6, len(values) - 0.4)
+    axes.set_xlim(first - 0.6, first + len(values) - 0.4)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
     axes.grid(visible=False, axis="x")
 
 
@@ -335,26 +344,23 @@ def _feature_bars(axes: Axes, names: Sequence[str], values: np.ndarray) -> None:
     axes.set_title("encoded input (missing flags in gray: 1 is unknown)", loc="left")
 
 
-def _fusion_bars(axes: Axes, fusion: np.ndarray, parts: Mapping[str, int]) -> None:
-    _unit_bars(axes, fusion)
+def _fusion_bars(
+    figure: Figure, row: SubplotSpec, fusion: np.ndarray, parts: Mapping[str, int]
+) -> None:
+    """Draws each part in its own panel: beside 256 units, 16 would be a sliver."""
+    widths = [max(length, len(fusion) / 2) for length in parts.values()]
+    grid = row.subgridspec(1, len(parts), width_ratios=widths)
     colors = [IMAGE_ONLY.color, METADATA_ONLY.color]
-    start = 0
+    first = 0
     for index, (name, length) in enumerate(parts.items()):
-        for bar in axes.patches[start : start + length]:
-            bar.set_color(colors[index % len(colors)])
-        axes.annotate(
-            f"{name}: {length} units",
-            xy=(start - 0.5, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, 2),
-            textcoords="offset points",
-        )
-        if start:
-            axes.axvline(start - 0.5, color="#222222", linewidth=1, linestyle="--")
-        start += length
-    axes.set_title(_count_active("fusion", fusion), loc="left", pad=18)
-    axes.set_xlabel("unit")
+        shared = figure.axes[-1] if index else None
+        axes = figure.add_subplot(grid[index], sharey=shared)
+        part = fusion[first : first + length]
+        _unit_bars(axes, part, colors[index % len(colors)], first=first)
+        axes.set_title(_count_active(f"fusion, {name}", part), loc="left")
+        axes.set_xlabel("unit")
+        first += length
 
 
 def _count_active(name: str, values: np.ndarray) -> str:
-    return f"{name}: {int((values > 0).sum())} of {len(values)} units above 0"
+    return f"{name}: {int((values > 0).sum())} of {len(values)} above 0"

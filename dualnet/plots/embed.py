@@ -9,6 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
+CRISP = 128  # pixels: about the size at which a map is looked at
+
 
 def embed_gray(image: np.ndarray) -> str:
     """Returns a gray picture as an embedded PNG.
@@ -30,7 +32,8 @@ def embed_map(values: np.ndarray, low: float, high: float, colours: str) -> str:
     """
     scaled = (values - low) / ((high - low) or 1.0)
     indices = (255 * scaled.clip(0, 1)).round().astype(np.uint8)
-    picture = Image.frombytes("P", values.shape[::-1], indices.tobytes())
+    indices = _enlarge(indices)
+    picture = Image.frombytes("P", indices.shape[::-1], indices.tobytes())
     palette = mpl.colormaps[colours](np.arange(256), bytes=True)[:, :3]
     picture.putpalette(palette.tobytes())  # a third of the size of true colour
     return _embed(picture)
@@ -71,6 +74,12 @@ def draw_bars(values: np.ndarray, parts: Mapping[str, int]) -> dict[str, Any]:
         "ends": (low, high),
         "active": int((values > 0).sum()),
     }
+
+
+def _enlarge(indices: np.ndarray) -> np.ndarray:
+    """Repeats the pixels of a small map: a printer would blur them into each other."""
+    times = max(1, CRISP // max(indices.shape))
+    return indices.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _embed(picture: Image.Image) -> str:

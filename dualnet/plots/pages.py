@@ -183,8 +183,8 @@ def _figures(page: ActivationPage, max_channels: int) -> list[tuple[str, Figure]
         if kind not in {METADATA_DENSE, "fusion", "logits", "probabilities"}
     ]
     if page.filters is not None:
-        first = _first_convolution(page)
-        figures.append(("filters", plot_filters(first, page.filters)))
+        figure = plot_filters("First convolution", page.filters)
+        figures.append(("filters", figure))
     if page.feature_names:
         dense = {
             name: page.activations[name]
@@ -203,7 +203,7 @@ def _figures(page: ActivationPage, max_channels: int) -> list[tuple[str, Figure]
 def _stage_figure(
     page: ActivationPage, name: str, kind: str, max_channels: int
 ) -> Figure:
-    values = page.activations[name]
+    values, kind = page.activations[name], KINDS.get(kind, kind)
     if values.ndim == 1:
         return plot_units(name, values, page.image, kind=kind)
     return plot_feature_maps(
@@ -214,10 +214,6 @@ def _stage_figure(
 def _as_maps(values: np.ndarray) -> np.ndarray:
     """Returns any stage as (height, width, channels): a sequence is one row."""
     return values.reshape(-1, *values.shape[-2:])
-
-
-def _first_convolution(page: ActivationPage) -> str:
-    return next((n for n, kind in page.layers if kind == "convolution"), "image branch")
 
 
 def _file_name(name: str) -> str:
@@ -302,7 +298,6 @@ def _filter_grid(page: ActivationPage) -> dict[str, Any] | None:
     limit = symmetric_limit(page.filters)
     tiles = arrange_filters(page.filters)
     return {
-        "name": _first_convolution(page),
         "shape": format_shape(page.filters),
         "pictures": [embed_map(tile, -limit, limit, SIGNED) for tile in tiles],
         "ends": (-limit, limit),
