@@ -124,6 +124,7 @@ def test_pictures_are_found_where_the_archives_unpack(tmp_path: Path) -> None:
         tmp_path / "00000002_000.png",
         tmp_path / "images_012" / "images" / "._00000001_000.png",
         tmp_path / "images_012" / "images" / "notes.txt",
+        tmp_path / "images_01.tar.gz",
     )
     records = read_records(tmp_path)
     assert records.num_without_picture == 0
@@ -151,7 +152,7 @@ def test_pictures_that_no_row_names_are_counted(
     touch(*(tmp_path / "images" / f"{name}.png" for name in ("00000002_000", "x", "y")))
     with caplog.at_level(logging.INFO):
         read_records(tmp_path)
-    assert "3 rows; 2 pictures that no row names" in caplog.text
+    assert "3 rows, 0 set aside; 2 pictures that no row names" in caplog.text
 
 
 def test_age_of_412_years_is_named_by_file_and_line(tmp_path: Path) -> None:
@@ -187,6 +188,13 @@ def test_row_with_too_few_or_too_many_fields_is_named(tmp_path: Path) -> None:
 def test_quote_left_open_is_named(tmp_path: Path) -> None:
     write_2020(tmp_path, ROWS_2020[0], ROWS_2020[1].replace("Card", '"Card'))
     with pytest.raises(RecordError, match=r"line 3: .*Received: a quote left open"):
+        read_records(tmp_path)
+
+
+def test_field_without_end_is_named(tmp_path: Path) -> None:
+    endless = '"' + 200_000 * "x" + '"'
+    write_2020(tmp_path, ROWS_2020[0], ROWS_2020[1].replace("Cardiomegaly", endless))
+    with pytest.raises(RecordError, match=r"line 3: must have 11 fields"):
         read_records(tmp_path)
 
 

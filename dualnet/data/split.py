@@ -120,7 +120,7 @@ def sample_patients(table: pd.DataFrame, *, num_images: int, seed: int) -> pd.Da
     drawn = _fit(deal.part == 0, patients.sizes, deal.order[::-1], num_images)
     if not drawn.any():
         raise RecordError(
-            f"data.sample: must be at least {patients.sizes.min()}, the radiographs of "
+            f"sample: must be at least {patients.sizes.min()}, the radiographs of "
             f"the patient with the fewest. Received: {num_images}. Sample more."
         )
     return table.loc[drawn[patients.codes]].reset_index(drop=True)

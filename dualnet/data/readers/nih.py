@@ -70,9 +70,10 @@ def read_nih(folder: Path, *, on_bad_row: str = "error") -> RecordSet:
     table["source"] = NIH.name
     unnamed = len(set(pictures).difference(names.tolist()))
     logger.info(
-        "%s: %s rows; %s pictures that no row names",
+        "%s: %s rows, %s set aside; %s pictures that no row names",
         file.name,
         f"{len(table):,}",
+        f"{len(rejects):,}",
         f"{unnamed:,}",
     )
     return RecordSet(
