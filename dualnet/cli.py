@@ -92,20 +92,16 @@ def prepare(
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every checksum.")
     ] = False,
+    overrides: Overrides = None,
 ) -> None:
     """Decode every picture once into the packed cache."""
     from dualnet.config import read_config
     from dualnet.jobs.prepare import prepare_data
 
-    config = read_config(
-        overrides=_options(
-            data=data,
-            format=format,
-            cache=cache,
-            image_size=image_size,
-            workers=workers,
-        )
+    options = _options(
+        data=data, format=format, cache=cache, image_size=image_size, workers=workers
     )
+    config = read_config(overrides=[*options, *(overrides or [])])
     prepared = prepare_data(config, verify=verify)
     typer.echo(
         f"{len(prepared.image_ids):,} pictures, {len(prepared.rejects):,} refused: "

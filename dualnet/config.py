@@ -34,6 +34,9 @@ class DataConfig(Stage):
     format: Literal["nih"] | None = Field(
         default=None, description="Reader; none: found out."
     )
+    on_bad_row: Literal["error", "set_aside"] = Field(
+        default="error", description="A row that breaks a rule stops, or is left out."
+    )
     sample: int | None = Field(
         default=None,
         ge=3,

@@ -21,11 +21,11 @@ from dualnet.runs import RunFolder
 
 def configure(data: Path, cache: Path, *overrides: str) -> Config:
     return read_config(
-        preset="residual",
+        preset="xnet",
         overrides=[
             f"data.path={data}",
             f"data.cache={cache}",
-            "data.image_size=64",
+            "data.image_size=32",
             "data.workers=1",
             "split.train=0.5",
             "split.val=0.25",
@@ -61,7 +61,7 @@ def test_a_run_holds_what_everything_downstream_needs(run: RunFolder) -> None:
     certificate = run.read_certificate()
     assert certificate["shared_patients"] == 0
     assert certificate["split"]["vocabulary"] == "nih"
-    assert certificate["counts"]["rows_read"] == 90
+    assert certificate["counts"]["read"] == 90
     assert sum(part["radiographs"] for part in certificate["parts"].values()) == 90
     split, records = run.read_split(), run.read_records()
     assert list(split.columns) == ["image_id", "patient_id", "part"]
@@ -70,10 +70,8 @@ def test_a_run_holds_what_everything_downstream_needs(run: RunFolder) -> None:
     history = pd.read_csv(run.history)
     assert len(history) == 2
     assert {"loss", "val_loss", "val_macro_auroc"} <= set(history.columns)
-    assert run.read_environment()["precision"]["policy"] in {
-        "float32",
-        "mixed_bfloat16",
-    }
+    chosen = run.read_environment()["precision"]["chosen"]
+    assert chosen in {"float32", "mixed_bfloat16"}
 
 
 def test_records_are_read_back_as_they_were_written(run: RunFolder) -> None:
@@ -172,11 +170,15 @@ def test_overwrite_spares_a_folder_that_holds_no_run(
 def test_an_empty_part_leaves_no_run_folder(
     small_phantom: Path, cache: Path, tmp_path: Path
 ) -> None:
-    config = configure(
-        small_phantom, cache, "split.train=0.998", "split.val=0.001", "split.test=0.001"
-    )
-    with pytest.raises(RecordError, match=r"part"):
-        train_run(config, tmp_path / "run")
+    data = tmp_path / "data"
+    shutil.copytree(small_phantom, data)
+    table = data / "Data_Entry_2017_v2020.csv"
+    rows = pd.read_csv(table, dtype=str).to_numpy()
+    header = table.read_text().splitlines()[0]
+    two = [",".join(row) for row in rows if row[3] in {rows[0][3], rows[-1][3]}]
+    table.write_text("\n".join([header, *two]) + "\n")
+    with pytest.raises(RecordError, match=r"each part must hold .* with 0 of"):
+        train_run(configure(data, tmp_path / "cache"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -232,7 +234,7 @@ def test_visualize_takes_a_file_and_a_record(
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        ("age=412", r"--metadata: `age` must be .*120.*Received: 412"),
+        ("age=412", r"--metadata: `age` must be .* 0 to 120.*'412'"),
         ("view=XX", r"--metadata: `view` must be one of PA, AP, LATERAL.*'XX'"),
         ("shoe=3", r"--metadata: fields must be .*'shoe'"),
         ("age", r"--metadata: must be field=value.*'age'"),
@@ -261,6 +263,9 @@ def test_the_real_table_is_counted(
         overrides=[f"data.path={real_data / 'nih'}", f"data.cache={tmp_path / 'cache'}"]
     )
     cache = prepare_data(config)
-    assert "112,120 rows read, 110,237 without a picture, 1,883 used" in caplog.text
+    assert (
+        "112,120 rows read, 0 set aside, 110,237 without a picture, 1,883 used"
+        in caplog.text
+    )
     assert len(cache.image_ids) == 1883
     assert cache.rejects.empty

@@ -18,14 +18,14 @@ class Targets:
     """What a model is trained to answer.
 
     Args:
-        values: Shape (rows, classes), float32; each row sums to 1.
+        matrix: Shape (rows, classes), float32; each row sums to 1.
         class_names: The columns' names, alphabetical.
         dropped: One row a finding: `finding`, `present` (rows labelled with it),
             `kept` (rows whose target still holds it), `dropped` and
             `dropped_share` (of `present`; NaN where that is 0).
     """
 
-    values: np.ndarray
+    matrix: np.ndarray
     class_names: tuple[str, ...]
     dropped: pd.DataFrame
 
@@ -51,7 +51,7 @@ def make_targets(
     Example:
         >>> from dualnet.findings import NIH
         >>> targets = make_targets([("Edema", "Mass")], NIH, "first")
-        >>> targets.class_names[targets.values[0].argmax()]
+        >>> targets.class_names[targets.matrix[0].argmax()]
         'Edema'
     """
     if rule not in _RULES:
@@ -62,7 +62,7 @@ def make_targets(
     values = _fill(findings, vocabulary.class_names, _RULES[rule])
     labels = full_labels(findings, vocabulary)
     return Targets(
-        values=values,
+        matrix=values,
         class_names=vocabulary.class_names,
         dropped=_count_dropped(labels, values, vocabulary),
     )

@@ -296,7 +296,7 @@ def _describe_first(reasons: Mapping[int, str]) -> str:
     more = f"{len(reasons) - 1:,} more rows are bad. " if len(reasons) > 1 else ""
     return (
         f"line {line}: {reasons[line]} {more}"
-        "Correct the row, or set bad rows aside with on_bad_row=set_aside."
+        "Correct the row, or set bad rows aside with data.on_bad_row=set_aside."
     )
 
 

@@ -71,7 +71,7 @@ def make_truth(table: pd.DataFrame, vocabulary: Vocabulary) -> Truth:
         image_ids=table["image_id"].to_numpy(dtype=str),
         patient_ids=table["patient_id"].to_numpy(dtype=str),
         labels=full_labels(findings, vocabulary),
-        first=targets.values.argmax(axis=1),  # noqa: PD011 - no pandas object
+        first=targets.matrix.argmax(axis=1),
         vocabulary=vocabulary,
         part="+".join(parts) or "all",
     )

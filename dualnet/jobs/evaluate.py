@@ -220,7 +220,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
 
 def _first(table: pd.DataFrame, vocabulary: Vocabulary) -> np.ndarray:
     targets = make_targets(list(table["findings"]), vocabulary, "first")
-    return targets.values.argmax(axis=1)  # noqa: PD011 - no pandas object
+    return targets.matrix.argmax(axis=1)
 
 
 def _draw(table: pd.DataFrame, sample: int | None, seed: int) -> pd.DataFrame:

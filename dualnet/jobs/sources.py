@@ -28,17 +28,20 @@ def read_source(config: Config) -> RecordSet:
     Returns:
         The records, with rows whose picture is not on disk.
     """
-    if config.data.path is None:
-        records = read_records(_make_phantom(config))
-    else:
-        records = read_records(config.data.path, format=config.data.format)
-    rows, absent = len(records.table), records.num_without_picture
+    data = config.data
+    records = read_records(
+        data.path or _make_phantom(config),
+        format=data.format,
+        on_bad_row=data.on_bad_row,
+    )
+    counts = records.counts
     logger.info(
-        "%s: %s rows read, %s without a picture, %s used",
+        "%s: %s rows read, %s set aside, %s without a picture, %s used",
         records.folder,
-        f"{rows:,}",
-        f"{absent:,}",
-        f"{rows - absent:,}",
+        f"{counts['read']:,}",
+        f"{counts['set_aside']:,}",
+        f"{counts['without_picture']:,}",
+        f"{len(records.table) - counts['without_picture']:,}",
     )
     return records
 

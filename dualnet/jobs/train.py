@@ -185,7 +185,7 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
         Batches of `({"image", "metadata"}, targets)`.
     """
     rows = data.rows(part)
-    targets = data.targets.values[rows]
+    targets = data.targets.matrix[rows]
     training = part == "train"
     imbalance = config.training.imbalance if training else "none"
     weights = draws = None
@@ -228,8 +228,7 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
         digests=records.digests,
         targets_dropped=data.targets.dropped,
         counts={
-            "rows_read": len(records.table),
-            "rows_without_picture": records.num_without_picture,
+            **records.counts,
             "pictures_refused": len(data.cache.rejects),
             "radiographs_used": len(table),
         },
@@ -244,7 +243,7 @@ def _class_prior(config: Config, data: TrainingData) -> np.ndarray | None:
     """The classes' shares, where training sees them as they are."""
     if config.training.imbalance != "none":
         return None
-    return data.targets.values[data.rows("train")].mean(axis=0)
+    return data.targets.matrix[data.rows("train")].mean(axis=0)
 
 
 def _with_cache(config: Config, cache: Cache) -> Config:
