@@ -161,7 +161,8 @@ def plot_metadata_activations(
     heights = [0.32 * len(feature_names) + 0.8, *(1.9 for _ in dense)]
     heights += [2.3] if fusion is not None else []
     figure = new_figure(9, sum(heights) + 0.5)
-    _title(figure, "Metadata branch", "input, dense layers, fusion with the image")
+    joined = "" if fusion is None else ", fusion with the image"
+    _title(figure, "Metadata branch", f"input, dense layers{joined}")
     rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     _feature_bars(figure.add_subplot(rows[0]), feature_names, feature_values)
     for row, (name, values) in enumerate(dense.items(), start=1):
