@@ -1,0 +1,179 @@
+"""Judging many radiographs: pictures a second, memory, and the patient bootstrap.
+
+    python benchmarks/evaluation.py --draws 15000
+
+Predicts draws from a small cache with an untrained model of full size, which costs what
+a trained one costs: first beside the same batches held in memory, in interleaved rounds,
+then all of the draws at once, for the memory. Afterwards 1,000 patient resamples of 15
+AUROCs on as many rows as NIH's official test has, beside scikit-learn in a loop.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from rounds import describe_machine, describe_rate, describe_ratio, run_rounds
+from sklearn.metrics import roc_auc_score
+
+from dualnet.data.batches import Batches, ImageSource
+from dualnet.data.cache import Cache, prepare_cache
+from dualnet.data.phantom import make_phantom
+from dualnet.data.readers import read_records
+from dualnet.evaluation.bootstrap import resample_auroc, resample_patients
+from dualnet.evaluation.evaluate import predict_probabilities
+from dualnet.findings import NIH
+from dualnet.models.dual import build_dual_classifier
+
+NUM_FEATURES = 8
+OFFICIAL_TEST_ROWS, OFFICIAL_TEST_PATIENTS = 25_596, 2_797
+RESAMPLES = 1000
+WARM_UP_DRAWS = 1000
+MEBIBYTE = 2**20
+
+
+class Memory:
+    """The cache's pictures, held in memory.
+
+    Args:
+        cache: What to hold.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._pictures = cache.read(np.arange(len(cache)))
+
+    def read(self, positions: np.ndarray) -> np.ndarray:
+        """Returns gray values, uint8, shape (n, side, side, 1)."""
+        return self._pictures[positions]
+
+
+def make_cache(folder: Path, num_images: int) -> Cache:
+    """Makes a phantom and prepares its cache."""
+    # one worker: others would import this file, and Keras with it
+    make_phantom(
+        folder / "phantom", num_images=num_images, num_patients=40, seed=0, workers=1
+    )
+    table = read_records(folder / "phantom").pictured()
+    return prepare_cache(table, folder / "cache", image_size=256, workers=2)
+
+
+def draw(source: ImageSource, size: int, draws: int, batch_size: int) -> Batches:
+    """Returns batches of so many radiographs, each taken again and again."""
+    return Batches(
+        source,
+        np.arange(draws) % size,
+        np.zeros((draws, NUM_FEATURES), dtype=np.float32),
+        None,
+        batch_size=batch_size,
+    )
+
+
+def resident_mebibytes() -> float:
+    """Returns what this process holds in memory now (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MEBIBYTE
+
+
+def compare_feeding(
+    model: keras.Model, cache: Cache, options: argparse.Namespace
+) -> None:
+    """Prints the rates of prediction from the cache and from memory."""
+    sources = {"cache": cache, "memory": Memory(cache), "memory again": Memory(cache)}
+    arms = {
+        name: lambda source=source: len(
+            predict_probabilities(
+                model, draw(source, len(cache), options.round_draws, options.batch_size)
+            )
+        )
+        for name, source in sources.items()
+    }
+    arms["cache"]()
+    rates = run_rounds(arms, options.rounds)
+    for name, values in rates.items():
+        ratio = describe_ratio(rates, name, "memory")
+        print(f"  {name:13} {describe_rate(values):>22} a second, ratio {ratio}")
+
+
+def measure_draws(
+    model: keras.Model, cache: Cache, options: argparse.Namespace
+) -> None:
+    """Prints the rate of all draws, and what memory grew by."""
+    rows: list[tuple[int, float]] = []
+    for draws in (WARM_UP_DRAWS, options.draws):
+        batches = draw(cache, len(cache), draws, options.batch_size)
+        began, processor = time.perf_counter(), time.process_time()
+        predict_probabilities(model, batches)
+        seconds = time.perf_counter() - began
+        busy = time.process_time() - processor
+        rows.append((draws, resident_mebibytes()))
+        print(
+            f"  {draws:,} draws: {draws / seconds:,.0f} a second "
+            f"({2 * draws / busy:,.0f} a second of two whole cores), "
+            f"{rows[-1][1]:,.0f} MiB resident"
+        )
+    print(f"  growth {rows[1][1] - rows[0][1]:+,.0f} MiB")
+
+
+def compare_bootstrap(rows: int) -> None:
+    """Prints the seconds of the patient bootstrap and of scikit-learn in a loop."""
+    generator = np.random.default_rng(0)
+    labels = generator.random((rows, 15)) < generator.uniform(0.005, 0.4, 15)
+    scores = generator.random((rows, 15)).astype(np.float32)
+    patients = generator.integers(OFFICIAL_TEST_PATIENTS, size=rows)
+    resamples = resample_patients(patients, num_resamples=RESAMPLES, seed=0)
+    began = time.perf_counter()
+    found = resample_auroc(resamples, labels, scores)
+    ours = time.perf_counter() - began
+    weights = next(resamples.draw())[:3, resamples.codes]
+    began = time.perf_counter()
+    expected = [
+        [
+            roc_auc_score(labels[:, column], scores[:, column], sample_weight=weight)
+            for column in range(15)
+        ]
+        for weight in weights
+    ]
+    loop = (time.perf_counter() - began) / len(weights) * RESAMPLES
+    error = np.abs(found[: len(weights)] - expected).max()
+    print(
+        f"  {RESAMPLES:,} resamples of 15 AUROCs on {rows:,} rows: {ours:.1f} s; "
+        f"scikit-learn {loop:.0f} s (from {len(weights)} resamples), "
+        f"{loop / ours:.0f} times; largest difference {error:.0e}"
+    )
+
+
+def main() -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--image-branch", default="residual", choices=("residual", "xnet")
+    )
+    parser.add_argument("--images", type=int, default=200, help="in the cache")
+    parser.add_argument("--draws", type=int, default=15_000)
+    parser.add_argument("--round-draws", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=64)
+    options = parser.parse_args()
+    print(describe_machine())
+    with tempfile.TemporaryDirectory() as folder:
+        cache = make_cache(Path(folder), options.images)
+        model = build_dual_classifier(
+            num_features=NUM_FEATURES,
+            class_names=NIH.class_names,
+            image_branch=options.image_branch,
+        )
+        print(f"Prediction, {options.image_branch}, batches of {options.batch_size}")
+        compare_feeding(model, cache, options)
+        measure_draws(model, cache, options)
+    print("Patient bootstrap")
+    compare_bootstrap(OFFICIAL_TEST_ROWS)
+    print(describe_machine())
+
+
+if __name__ == "__main__":
+    main()
