@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from dualnet.data import images
 from dualnet.data.images import MAX_BYTES, MAX_PIXELS, read_image
 from dualnet.errors import ImageError
 
@@ -64,7 +65,7 @@ def smooth(side: int = 32) -> np.ndarray:
 
 
 def save(path: Path, picture: Image.Image, **options: object) -> Path:
-    picture.save(path, **options)
+    picture.save(path, **options)  # pyright: ignore
     return path
 
 
@@ -74,6 +75,13 @@ def write(path: Path, data: bytes) -> Path:
 
 
 # --- what becomes of the pixels
+
+
+@pytest.fixture(params=["imagecodecs", "pillow"], autouse=True)
+def _decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test holds with and without the optional decoder of plain PNGs."""
+    if request.param == "pillow":
+        monkeypatch.setattr(images, "png_decode", None)
 
 
 def test_read_image_keeps_a_picture_of_the_same_size(tmp_path: Path) -> None:

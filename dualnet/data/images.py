@@ -12,6 +12,7 @@ every common kind become 8-bit gray:
 Then the picture is stretched to the square, each pixel the mean of the area it covers.
 """
 
+import contextlib
 import functools
 import io
 import stat
@@ -26,6 +27,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from dualnet.errors import ImageError
+
+try:  # a tenth faster than Pillow on NIH's files
+    from imagecodecs import png_decode
+except ImportError:
+    png_decode = None
 
 PREPROCESSING = "gray-area-stretch-1"  # named in a cache's manifest; serving must match
 MAX_BYTES = 64 * 2**20
@@ -79,10 +85,11 @@ def read_image(path: Path, *, image_size: int = 256) -> np.ndarray:
     name = path.name
     data = _read_bytes(path)
     try:
+        chunks = _check_chunks(data, name) if data.startswith(_PNG_SIGNATURE) else set()
         with _open_picture(data, name) as picture:
             _check_size(picture.size, name)
-            picture.load()
-            gray = _upright(_to_gray(picture, name), picture.info.get("exif", b""))
+            pixels = _load(picture, data, chunks)
+            gray = _upright(_to_gray(pixels, name), pixels.info.get("exif", b""))
     except ImageError:
         raise
     except _DECODER_ERRORS as error:
@@ -112,7 +119,6 @@ def _read_bytes(path: Path) -> bytes:
 def _open_picture(data: bytes, name: str) -> Image.Image:
     """Reads the header. `Image.open` would warn of large pictures; these do not."""
     if data.startswith(_PNG_SIGNATURE):
-        _check_chunks(data, name)
         return PngImageFile(io.BytesIO(data))
     if data.startswith(_JPEG_SIGNATURE):
         return _Jpeg(io.BytesIO(data))
@@ -122,6 +128,26 @@ def _open_picture(data: bytes, name: str) -> Image.Image:
 class _Jpeg(JpegImageFile):
     def _read_dpi_from_exif(self) -> None:
         """Does nothing: nobody asks for the resolution, and damaged EXIF would warn."""
+
+
+def _load(picture: Image.Image, data: bytes, chunks: set[bytes]) -> Image.Image:
+    """Decodes the pixels. Where imagecodecs is there, it does plain PNGs, the same."""
+    if png_decode is not None and _is_plain(picture, chunks):
+        with contextlib.suppress(RuntimeError):  # Pillow will say what is wrong
+            return Image.fromarray(png_decode(data))
+    picture.load()
+    return picture
+
+
+def _is_plain(picture: Image.Image, chunks: set[bytes]) -> bool:
+    """Whether a PNG is 8-bit gray, row by row, upright and without transparency."""
+    return (
+        b"IDAT" in chunks
+        and chunks.isdisjoint({b"tRNS", b"eXIf"})
+        and isinstance(picture, PngImageFile)
+        and picture.tile[0].args == "L"
+        and "interlace" not in picture.info
+    )
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:
@@ -135,10 +161,13 @@ def _check_size(size: tuple[int, int], name: str) -> None:
         )
 
 
-def _check_chunks(data: bytes, name: str) -> None:
+def _check_chunks(data: bytes, name: str) -> set[bytes]:
     """Checks each PNG chunk's checksum, which Pillow does not do for the pixels.
 
     Without it, 2 of 150 flipped bits in an NIH picture passed unnoticed.
+
+    Returns:
+        The kinds of chunk that the file has.
 
     Raises:
         ImageError: If a chunk is damaged, the last one is absent, or it is animated.
@@ -154,6 +183,7 @@ def _check_chunks(data: bytes, name: str) -> None:
         raise ImageError(_explain(name, "whole", "a truncated PNG file"))
     if b"acTL" in kinds:
         raise ImageError(_explain(name, "one picture", "an animated PNG"))
+    return kinds
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int | None]]:
@@ -226,24 +256,12 @@ def _resize(gray: Image.Image, image_size: int) -> np.ndarray:
     if min(width, height) < image_size:
         side = (image_size, image_size)
         return np.array(gray.resize(side, Image.Resampling.BILINEAR))
-    if width % image_size == 0 and height % image_size == 0:
-        return _block_means(np.asarray(gray), image_size)
+    factors = (width // image_size, height // image_size)
+    if gray.size == (factors[0] * image_size, factors[1] * image_size) and all(
+        factor.bit_count() == 1 for factor in factors
+    ):
+        return np.array(gray.reduce(factors))  # exact for powers of two, and faster
     return _area_means(np.asarray(gray), image_size)
-
-
-def _block_means(pixels: np.ndarray, image_size: int) -> np.ndarray:
-    """Means of equal blocks, half rounded up; slices add faster than `np.sum` does."""
-    height, width = (side // image_size for side in pixels.shape)
-    area = height * width
-    total = np.uint16 if area <= 256 else np.uint32  # 256 * 255 + 128 fits
-    rows = pixels.reshape(image_size, height, -1)
-    sums = rows[:, 0].astype(total)
-    for row in range(1, height):
-        sums += rows[:, row]
-    means = sums[:, ::width].copy()
-    for column in range(1, width):
-        means += sums[:, column::width]
-    return ((means + total(area // 2)) // total(area)).astype(np.uint8)
 
 
 def _area_means(pixels: np.ndarray, image_size: int) -> np.ndarray:
