@@ -345,3 +345,31 @@ def test_probabilities_are_float32_in_the_order_of_the_batches() -> None:
 def test_no_batch_is_refused() -> None:
     with pytest.raises(RecordError, match=r"^batches: .* Received: 0 batches"):
         predict_probabilities(DoublingModel(), [])
+
+
+class NumberedPictures:
+    """A source whose picture at position p is all p."""
+
+    def read(self, positions: np.ndarray) -> np.ndarray:
+        return np.tile(positions.astype(np.uint8)[:, None, None, None], (1, 4, 4, 1))
+
+
+def test_keras_model_is_fed_every_radiograph_once_and_in_order() -> None:
+    import keras
+
+    from dualnet.data.batches import Batches
+
+    image = keras.Input((4, 4, 1), name="image")
+    mean = keras.layers.GlobalAveragePooling2D()(image)
+    positions = np.array([9, 3, 7, 1, 8, 2, 5])
+    batches = Batches(
+        NumberedPictures(),
+        positions,
+        np.zeros((7, 1)),
+        None,
+        batch_size=3,
+        modality="image",
+    )
+    found = predict_probabilities(keras.Model({"image": image}, mean), batches)
+    assert found.dtype == np.float32
+    assert found[:, 0].tolist() == positions.tolist()
