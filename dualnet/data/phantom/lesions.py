@@ -83,7 +83,7 @@ def _reshape_atelectasis(sketch: Sketch) -> None:
 
 def _reshape_cardiomegaly(sketch: Sketch) -> None:
     """The heart is wider than half the chest."""
-    ratio = 0.53 + 0.15 * sketch.strength + (0.02 if sketch.portable else 0)
+    ratio = 0.545 + 0.15 * sketch.strength + (0.02 if sketch.portable else 0)
     sketch.chest.heart_ratio = max(sketch.chest.heart_ratio + 0.05, ratio)
 
 
@@ -102,7 +102,7 @@ def _reshape_emphysema(sketch: Sketch) -> None:
     chest.lateral_depth *= 1 - 0.60 * strength
     chest.medial_depth *= 1 - 0.6 * strength
     chest.heart_ratio *= 0.97 - 0.20 * strength
-    chest.lung_density *= 0.92 - 0.38 * strength
+    chest.lung_density *= 0.85 - 0.35 * strength
     chest.lung_depth += 1.5 * strength
     chest.vessel_gain *= 1 - 0.45 * strength
     chest.upper_vessel_gain *= 1 - 0.6 * strength

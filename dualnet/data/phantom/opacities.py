@@ -50,7 +50,7 @@ def draw_atelectasis(sketch: Sketch, lungs: Lungs) -> None:
         for _ in range(int(rng.integers(1, 4))):
             effect = np.maximum(effect, _plate(rng, lung, strength))
         haze = np.exp(-np.maximum(lung.floor - lung.y, 0) / 0.045) * lung.mask
-        lung.add_opacity(0.4 * strength * haze)
+        lung.add_opacity(0.5 * strength * haze)
     else:
         effect = _wedge(rng, lung, strength)
     lung.add_opacity(effect)
@@ -64,12 +64,12 @@ def _plate(rng: np.random.Generator, lung: Lung, strength: float) -> np.ndarray:
     along = (lung.x - x) * math.cos(turn) + (lung.y - y) * math.sin(turn)
     across = (lung.y - y) * math.cos(turn) - (lung.x - x) * math.sin(turn)
     across = across - 0.5 * along * along
-    length = rng.uniform(0.05, 0.10)
-    thickness = (0.004 + 0.007 * strength) * rng.uniform(0.8, 1.2)
+    length = rng.uniform(0.06, 0.12)
+    thickness = (0.006 + 0.008 * strength) * rng.uniform(0.8, 1.2)
     band = np.exp(-((across / thickness) ** 2)) * soft_step(
         length - np.abs(along), 0.04
     )
-    return (0.3 + 0.6 * strength) * band * lung.mask
+    return (0.4 + 0.55 * strength) * band * lung.mask
 
 
 def _wedge(rng: np.random.Generator, lung: Lung, strength: float) -> np.ndarray:
@@ -79,7 +79,7 @@ def _wedge(rng: np.random.Generator, lung: Lung, strength: float) -> np.ndarray:
         edge = root_y - rng.uniform(0.10, 0.16) - 0.35 * (lung.x - root_x) - lung.y
     else:
         edge = lung.y - root_y - rng.uniform(0.9, 1.4) * (lung.x - root_x)
-    return (0.3 + 0.55 * strength) * soft_step(edge, 0.02) * lung.mask
+    return (0.35 + 0.55 * strength) * soft_step(edge, 0.02) * lung.mask
 
 
 def draw_consolidation(sketch: Sketch, lungs: Lungs) -> None:
@@ -123,7 +123,7 @@ def draw_pneumonia(sketch: Sketch, lungs: Lungs) -> None:
         center = lung.place(u + rng.normal(0, 0.14), v + rng.normal(0, 0.09))
         cloud = _blob(rng, lung, center, rng.uniform(0.055, 0.10), 0.35)
         effect += (1 - effect) * rng.uniform(0.5, 0.9) * cloud
-    effect *= (0.28 + 0.52 * strength) * _mottle(rng, effect, 0.22)
+    effect *= (0.36 + 0.50 * strength) * _mottle(rng, effect, 0.22)
     lung.add_opacity(effect)
     sketch.mark(lung, effect)
 
@@ -139,7 +139,7 @@ def draw_infiltration(sketch: Sketch, lungs: Lungs) -> None:
             radius = rng.uniform(0.07, 0.13)
             effect += np.exp(-((lung.distance(*center) / radius) ** 2))
         effect = np.clip(effect, 0, 1) * _mottle(rng, effect, 0.3) * lung.mask
-        effect *= 0.12 + 0.32 * strength
+        effect *= 0.16 + 0.40 * strength
         lung.add_opacity(np.clip(effect, 0, 0.9))
         lung.vessels *= 1 + 3 * effect
         sketch.mark(lung, effect)
@@ -152,7 +152,7 @@ def draw_edema(sketch: Sketch, lungs: Lungs) -> None:
         spread = np.sqrt(((lung.x - x) / 0.13) ** 2 + ((lung.y - y) / 0.19) ** 2)
         wing = np.exp(-spread * spread) * _mottle(sketch.moment, spread, 0.16)
         wing = wing * lung.mask
-        effect = (0.20 + 0.42 * sketch.strength) * wing + 0.08 * sketch.strength
+        effect = (0.26 + 0.48 * sketch.strength) * wing + 0.08 * sketch.strength
         lung.add_opacity(np.clip(effect * lung.mask, 0, 0.9))
         lung.tissue += 1.3 * sketch.strength * _septal_lines(sketch, lung)
         sketch.mark(lung, wing)
@@ -183,9 +183,9 @@ def draw_fibrosis(sketch: Sketch, lungs: Lungs) -> None:
             if apical
             else soft_step(depth + 0.7 * edge - 0.98, 0.35)
         )
-        effect = (0.35 + 0.65 * strength) * zone * lung.mask
+        effect = (0.5 + 0.6 * strength) * zone * lung.mask
         lung.tissue += 3.8 * effect * net
-        lung.add_opacity(0.20 * effect)
+        lung.add_opacity(0.25 * effect)
         sketch.mark(lung, effect)
 
 
@@ -234,7 +234,7 @@ def draw_nodule(sketch: Sketch, lungs: Lungs) -> None:
     """One to three round opacities below three centimetres."""
     rng = sketch.place
     side = sketch.choose_side()
-    for number in range(int(rng.choice((1, 1, 1, 2, 3)))):
+    for number in range(int(rng.choice((1, 1, 2, 3, 4)))):
         lung = lungs[side if number == 0 else int(rng.integers(0, 2))]
         center = lung.place(rng.uniform(0.3, 0.85), rng.uniform(0.12, 0.88))
         radius = (0.016 + 0.017 * sketch.strength) * rng.uniform(0.9, 1.15)

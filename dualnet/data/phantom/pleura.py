@@ -33,7 +33,7 @@ def draw_pleural_thickening(sketch: Sketch, lungs: Lungs) -> None:
         depth = (lung.y - lung.apex) / lung.height
         first, last = rng.uniform(0.0, 0.35), rng.uniform(0.75, 1.2)
         uneven = np.clip(1 + 0.35 * smooth_noise(rng, lung.opacity.shape, (9,)), 0.3, 2)
-        width = (0.012 + 0.026 * strength) * uneven
+        width = (0.016 + 0.028 * strength) * uneven
         along = soft_step(depth - first, 0.1) * soft_step(last - depth, 0.1)
         band = soft_step(width - (lung.wall - lung.x), 0.008) * along
         cap = soft_step(0.015 + 0.055 * strength * uneven - (lung.y - lung.apex), 0.02)
@@ -41,7 +41,7 @@ def draw_pleural_thickening(sketch: Sketch, lungs: Lungs) -> None:
             lung.x - 0.8 * lung.wall, 0.03
         )
         effect = np.maximum(band, np.maximum(cap, blunt)) * (lung.mask > 0.05)
-        lung.add_opacity((0.45 + 0.45 * strength) * effect)
+        lung.add_opacity((0.55 + 0.40 * strength) * effect)
         sketch.mark(lung, effect * lung.mask)
 
 
