@@ -542,7 +542,7 @@ class Stats(NamedTuple):
 def test_an_unchanged_cache_of_many_pictures_is_checked_fast(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dualnet.data.cache_manifest import Manifest, Shard
+    from dualnet.data.cache_manifest import Manifest, Shard, write_manifest
 
     names = [f"{number:08d}_{number % 50:03d}.png" for number in range(112_120)]
     signature = "400000-1700000000000000000"
@@ -550,7 +550,7 @@ def test_an_unchanged_cache_of_many_pictures_is_checked_fast(
         Shard(tuple(part), (signature,) * len(part), 0, "0" * 64)
         for part in (names[start : start + 1024] for start in range(0, 112_120, 1024))
     )
-    cache_writer._write(tmp_path, Manifest(SIDE, shards))
+    write_manifest(tmp_path, Manifest(SIDE, shards))
     monkeypatch.setattr(cache_writer, "find_unwhole", lambda *_: [])
     monkeypatch.setattr(cache_writer, "_sign", lambda _: signature)
     table = pd.DataFrame({"image_id": names, "path": names})

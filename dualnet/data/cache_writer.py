@@ -96,7 +96,8 @@ def fill_cache(
         return
     with _lock(folder):
         manifest = _drop_unwhole(folder, _read_or_start(folder, image_size))
-        _write(folder, manifest)
+        write_manifest(folder, manifest)
+        _write_rejects(folder, manifest)
         _remove_leftovers(folder, manifest)
         blocks = _plan(sources, manifest)
         _check_room(folder, blocks, image_size)
@@ -130,8 +131,8 @@ def _sign(path: str) -> str:
 
 def _read_or_start(folder: Path, image_size: int) -> Manifest:
     """Reads the manifest; where there is no cache yet, returns an empty one."""
+    _check_folder(folder)
     if not (folder / MANIFEST).exists():
-        _check_empty(folder)
         return Manifest(image_size)
     manifest = read_manifest(folder)
     if manifest.image_size != image_size:
@@ -142,12 +143,14 @@ def _read_or_start(folder: Path, image_size: int) -> Manifest:
     return manifest
 
 
-def _check_empty(folder: Path) -> None:
+def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise CacheError(
             f"{folder}: must be a folder. Received: a file. Name another cache folder."
         )
-    if folder.is_dir() and any(not p.name.startswith(".") for p in folder.iterdir()):
+    used = folder.is_dir() and any(p.name[0] != "." for p in folder.iterdir())
+    # Asked last: the manifest is a cache's first file, also of one just being made.
+    if used and not (folder / MANIFEST).exists():
         raise CacheError(
             f"{folder}: must be a cache or empty. Received: a folder with other "
             "files in it. Name another cache folder."
@@ -285,7 +288,8 @@ def _add(folder: Path, manifest: Manifest, block: Block, decoded: Decoded) -> Ma
     ]
     new = _write_shard(folder, _collect(folder, manifest, block, decoded), manifest)
     manifest = manifest.with_shard(block.old, new, rejects)
-    _write(folder, manifest)
+    _write_rejects(folder, manifest)
+    write_manifest(folder, manifest)
     if block.old is not None:
         (folder / block.old.file_name).unlink(missing_ok=True)
     return manifest
@@ -325,11 +329,9 @@ def _write_shard(
     return Shard(image_ids, signatures, path.stat().st_size, sha256(path))
 
 
-def _write(folder: Path, manifest: Manifest) -> None:
-    """Writes the list of rejects, then the manifest that counts."""
+def _write_rejects(folder: Path, manifest: Manifest) -> None:
     with atomic_path(folder / REJECTS) as unfinished:
         list_rejects(manifest).to_csv(unfinished, index=False)
-    write_manifest(folder, manifest)
 
 
 def list_rejects(manifest: Manifest) -> pd.DataFrame:
