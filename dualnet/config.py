@@ -116,6 +116,9 @@ class TrainingConfig(Stage):
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
+    max_shift: float = Field(
+        default=0.05, ge=0, le=0.25, description="Of the side: pictures are moved."
+    )
     imbalance: Literal["none", "class_weights", "balanced_sampling"] = "none"
     patience: int = Field(
         default=5, ge=1, description="Epochs without a better validation macro AUROC."

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from dualnet.data.batches import Batches, EpochOrder
+from dualnet.data.batches import Batches, EpochOrder, shift_images
 
 NUM_ROWS = 22
 SIDE = 4
@@ -197,3 +197,43 @@ def test_fit_sees_the_order_of_each_epoch() -> None:
 
 def test_a_continued_fit_sees_what_an_unbroken_one_sees() -> None:
     np.testing.assert_array_equal(trace(2, 4), trace(0, 4)[10:])
+
+
+def test_shift_images_repeats_the_border() -> None:
+    image = np.array([[1, 2], [3, 4]], np.uint8)[np.newaxis, :, :, np.newaxis]
+    images = np.repeat(image, 3, axis=0)
+    moved = shift_images(images, np.array([[0, 0], [1, 0], [0, -1]]))
+    assert moved.dtype == np.uint8
+    assert moved[..., 0].tolist() == [
+        [[1, 2], [3, 4]],
+        [[1, 2], [1, 2]],  # down by one
+        [[2, 2], [4, 4]],  # left by one
+    ]
+
+
+class Ramp(Memory):
+    """Pictures whose value is the column."""
+
+    def read(self, positions: np.ndarray) -> np.ndarray:
+        ramp = np.arange(SIDE, dtype=np.uint8)[np.newaxis, np.newaxis, :, np.newaxis]
+        return np.broadcast_to(ramp, (len(positions), SIDE, SIDE, 1)).copy()
+
+
+def test_shifts_come_from_seed_and_epoch() -> None:
+    first, second = (make(Ramp(), seed=7, max_shift=2) for _ in range(2))
+    pictures = np.concatenate([batch[0]["image"] for batch in first])
+    again = np.concatenate([batch[0]["image"] for batch in second])
+    np.testing.assert_array_equal(pictures, again)
+    assert len({picture.tobytes() for picture in pictures}) > 2
+    first.set_epoch(1)
+    second.set_epoch(3)
+    second.set_epoch(1)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one[0]["image"], other[0]["image"])
+
+
+def test_without_a_seed_nothing_moves() -> None:
+    for inputs, *_ in make(Ramp(), max_shift=2):
+        np.testing.assert_array_equal(
+            inputs["image"][:, 0, :, 0], [range(SIDE)] * len(inputs["image"])
+        )

@@ -43,6 +43,8 @@ class Batches(keras.utils.PyDataset):
         sampling_weights: Non-negative, shape (n,). Each epoch draws n radiographs
             with replacement, in proportion; needs a seed.
         sample_weights: Weight of each radiograph in the loss, shape (n,).
+        max_shift: Each picture is moved by up to so many pixels along each axis,
+            anew each epoch; its border is repeated. Without a seed none is.
         modality: `fused`, `image` or `metadata`: which inputs a batch has.
     """
 
@@ -57,20 +59,21 @@ class Batches(keras.utils.PyDataset):
         seed: int | None = None,
         sampling_weights: np.ndarray | None = None,
         sample_weights: np.ndarray | None = None,
+        max_shift: int = 0,
         modality: str = "fused",
     ) -> None:
         super().__init__(workers=1)
         self.positions = np.asarray(positions, dtype=np.int64)
         self.batch_size = batch_size
-        self.epoch = 0
         self._cache = cache
         self._metadata = np.asarray(metadata, dtype=np.float32)
         self._targets = _as_float32(targets)
         self._sample_weights = _as_float32(sample_weights)
         self._shares = _as_shares(sampling_weights)
         self._seed = seed
+        self._max_shift = 0 if seed is None else max_shift
         self._inputs = INPUTS[modality]
-        self._order = self._draw_order()
+        self.set_epoch(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self.positions) / self.batch_size)
@@ -80,6 +83,9 @@ class Batches(keras.utils.PyDataset):
         if index < 0 or not len(rows):
             raise IndexError(f"batch {index} of {len(self)}")
         inputs = {name: self._read(name, rows) for name in self._inputs}
+        if self._max_shift and "image" in inputs:
+            shifts = self._shifts[index * self.batch_size :][: len(rows)]
+            inputs["image"] = shift_images(inputs["image"], shifts)
         others = (self._targets, self._sample_weights)
         return (inputs, *(values[rows] for values in others if values is not None))
 
@@ -95,21 +101,47 @@ class Batches(keras.utils.PyDataset):
             epoch: From 0.
         """
         self.epoch = epoch
-        self._order = self._draw_order()
-
-    def _draw_order(self) -> np.ndarray:
         num_rows = len(self.positions)
         if self._seed is None:
-            return np.arange(num_rows)
-        random = np.random.default_rng((self._seed, self.epoch))
+            self._order = np.arange(num_rows)
+            return
+        random = np.random.default_rng((self._seed, epoch))
         if self._shares is None:
-            return random.permutation(num_rows)
-        return random.choice(num_rows, size=num_rows, p=self._shares)
+            self._order = random.permutation(num_rows)
+        else:
+            self._order = random.choice(num_rows, size=num_rows, p=self._shares)
+        self._shifts = random.integers(
+            -self._max_shift, self._max_shift, size=(num_rows, 2), endpoint=True
+        )
 
     def _read(self, name: str, rows: np.ndarray) -> np.ndarray:
         if name == "image":
             return self._cache.read(self.positions[rows])
         return self._metadata[rows]
+
+
+def shift_images(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Moves each picture down and to the right, repeating its border.
+
+    Here and not in the model: NumPy moves a batch of 32 in a few milliseconds while
+    the last step computes; Keras' `RandomTranslation` takes a quarter of the step on
+    a CPU.
+
+    Args:
+        images: Shape (n, height, width, channels).
+        shifts: Pixels down and right, negative for up and left, int, shape (n, 2).
+
+    Returns:
+        The moved pictures, of the same shape and type.
+    """
+    reach = int(np.abs(shifts).max(initial=0))
+    edge = (reach, reach)
+    padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), mode="edge")
+    height, width = images.shape[1:3]
+    moved = np.empty_like(images)
+    for row, (down, right) in enumerate(reach - shifts):
+        moved[row] = padded[row, down : down + height, right : right + width]
+    return moved
 
 
 class EpochOrder(keras.callbacks.Callback):

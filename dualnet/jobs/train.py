@@ -202,6 +202,7 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
         seed=config.seed if training else None,
         sample_weights=weights,
         sampling_weights=draws,
+        max_shift=_max_shift(config) if training else 0,
         modality=config.model.modality,
     )
 
@@ -237,6 +238,10 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
     run.write_records(table)
     run.write_split(data.split, certificate)
     data.encoder.save(run.metadata_encoder)
+
+
+def _max_shift(config: Config) -> int:
+    return round(config.training.max_shift * config.data.image_size)
 
 
 def _class_prior(config: Config, data: TrainingData) -> np.ndarray | None:
