@@ -1,5 +1,6 @@
 """The phantom's records against the figures measured on the real table."""
 
+import itertools
 from collections import defaultdict
 
 import numpy as np
@@ -32,7 +33,7 @@ def share_without_finding(visits: list[Visit]) -> float:
 
 
 def test_findings_are_those_of_the_vocabulary():
-    assert FINDING_NAMES == NIH.findings
+    assert NIH.findings == FINDING_NAMES
 
 
 def test_correlations_are_those_of_a_distribution():
@@ -82,7 +83,7 @@ def test_record_is_as_in_the_real_table(visits: list[Visit]):
 
 
 def test_a_patient_keeps_sex_and_does_not_grow_younger(visits: list[Visit]):
-    for before, after in zip(visits, visits[1:], strict=False):
+    for before, after in itertools.pairwise(visits):
         if before.patient == after.patient:
             assert before.sex == after.sex
             assert after.age_years >= before.age_years

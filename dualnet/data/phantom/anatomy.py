@@ -153,7 +153,7 @@ def draw_chest(seed: list[int], *, sex: str, age_years: int, view: str) -> Chest
 
 def vary_chest(chest: Chest, rng: np.random.Generator) -> None:
     """Changes a chest as it changes from one visit to the next: the breath."""
-    breath = 0.013 * rng.normal()
+    breath = 0.009 * rng.normal()
     chest.domes = [level + breath for level in chest.domes]
     chest.heart_ratio -= 0.4 * breath + 0.006 * rng.normal()
     chest.half_width += 0.1 * breath

@@ -10,14 +10,21 @@ from dualnet.data.phantom.canvas import Canvas, Stroke, curve, draw_strokes
 
 
 def draw_devices(
-    canvas: Canvas, chest: Chest, rng: np.random.Generator, *, view: str, drain: int
+    canvas: Canvas,
+    chest: Chest,
+    rng: np.random.Generator,
+    person: np.random.Generator,
+    *,
+    view: str,
+    drain: int,
 ) -> np.ndarray | None:
     """Draws lines, tubes and electrodes; many on AP, few on PA.
 
     Args:
         canvas: Where.
         chest: The chest's shape.
-        rng: Draws which and where.
+        rng: Draws what this visit has.
+        person: Draws what the patient has at every visit.
         view: PA or AP.
         drain: Side with a chest drain: 0 right, 1 left, -1 none.
 
@@ -34,10 +41,10 @@ def draw_devices(
         strokes += _feeding_tube(chest, rng)
     if rng.random() < 0.6 * likely:
         strokes += _electrodes(rng)
-    if rng.random() < 0.05:
-        strokes += _pacemaker(chest, rng)
-    if rng.random() < 0.06:
-        strokes += _sternal_wires(chest, rng)
+    if person.random() < 0.04:
+        strokes += _pacemaker(chest, person)
+    if person.random() < 0.05:
+        strokes += _sternal_wires(chest, person)
     if drain >= 0:
         strokes += _drain(chest, rng, drain)
     return 8 * draw_strokes(canvas, strokes) if strokes else None
@@ -97,8 +104,9 @@ def _pacemaker(chest: Chest, rng: np.random.Generator) -> list[Stroke]:
     y = chest.apex + rng.uniform(0.1, 0.14)
     tip = (0.08, chest.domes[LEFT] - 0.03)
     lead = _path((0.24, y), (0.13, 0.17), (-0.03, 0.27), (-0.055, 0.5), tip)
-    box = np.array(((0.735, y - 0.03), (0.75, y + 0.03)))
-    return [Stroke(lead, 0.0028, 0.5), Stroke(box, 0.036, 0.9)]
+    angles = np.linspace(0, 2 * np.pi, 25)
+    rim = np.stack((0.75 + 0.017 * np.cos(angles), y + 0.014 * np.sin(angles)))
+    return [Stroke(lead, 0.0028, 0.5), Stroke(rim.T, 0.018, 0.8)]
 
 
 def _sternal_wires(chest: Chest, rng: np.random.Generator) -> list[Stroke]:

@@ -40,8 +40,20 @@ class Exposure:
     collimator_turn: float
 
 
-def draw_exposure(rng: np.random.Generator, *, view: str) -> Exposure:
-    """Draws how a radiograph is taken; portable ones (AP) are worse in all."""
+def draw_exposure(
+    rng: np.random.Generator, person: np.random.Generator, *, view: str
+) -> Exposure:
+    """Draws how a radiograph is taken; portable ones (AP) are worse in all.
+
+    Args:
+        rng: Draws what is this visit's own.
+        person: Draws what is the patient's own: size and posture.
+        view: PA or AP.
+
+    Returns:
+        The exposure.
+    """
+    size, lean = 1 + 0.04 * person.normal(), 0.012 * person.normal()
     portable = view == "AP"
     spread = 1.7 if portable else 1.0
     border = np.full(4, -1.0)
@@ -49,9 +61,9 @@ def draw_exposure(rng: np.random.Generator, *, view: str) -> Exposure:
         sides = rng.random(4) < 0.45
         border[sides] = rng.uniform(0.0, 0.045, int(sides.sum()))
     return Exposure(
-        rotation=float(np.clip(rng.normal(0, 0.02 * spread), -0.14, 0.14)),
-        scale=float(np.clip(rng.normal(1.0, 0.03 * spread), 0.9, 1.12)),
-        shift=(0.013 * spread * rng.normal(), 0.013 * spread * rng.normal()),
+        rotation=float(np.clip(rng.normal(lean, 0.012 * spread), -0.14, 0.14)),
+        scale=float(np.clip(rng.normal(size, 0.015 * spread), 0.9, 1.12)),
+        shift=(0.008 * spread * rng.normal(), 0.008 * spread * rng.normal()),
         center=rng.normal(0.05 if portable else 0.0, 0.13 * spread),
         latitude=float(np.clip(rng.normal(0.84 if portable else 0.72, 0.07), 0.55, 1)),
         scatter=rng.uniform(0.12, 0.24) if portable else rng.uniform(0.06, 0.13),

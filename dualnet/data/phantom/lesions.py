@@ -30,8 +30,8 @@ class Drawing:
         chest: The chest's shape; findings change it.
         seed: The phantom's seed.
         visit: Who, when, how, and what it shows.
-        boxes: Where each finding is: left, top, right, bottom, in the upright
-            patient's coordinates.
+        boxes: Where the parts of each finding are: left, top, right, bottom, in
+            the upright patient's coordinates.
         drain: Side with a chest drain, -1 for none.
     """
 
@@ -39,7 +39,9 @@ class Drawing:
     chest: Chest
     seed: int
     visit: Visit
-    boxes: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    boxes: dict[str, list[tuple[float, float, float, float]]] = field(
+        default_factory=dict
+    )
     drain: int = -1
 
     def sketch(self, finding: Finding) -> Sketch:
@@ -70,8 +72,7 @@ def draw(drawing: Drawing, lungs: Lungs) -> None:
         sketch = drawing.sketch(finding)
         DRAWINGS[finding.name](sketch, lungs)
         drawing.drain = max(drawing.drain, sketch.drain)
-        if sketch.box is not None:
-            drawing.boxes[finding.name] = sketch.box
+        drawing.boxes[finding.name] = sketch.boxes
 
 
 def _reshape_atelectasis(sketch: Sketch) -> None:
@@ -121,7 +122,7 @@ def _draw_cardiomegaly(sketch: Sketch, lungs: Lungs) -> None:
     left = 0.5 - width * (1 - chest.heart_turn) + chest.shift
     right = 0.5 + width * chest.heart_turn + chest.shift
     lung = lungs[LEFT]
-    sketch.widen(left, lung.apex + 0.45 * lung.height, right, lung.dome + 0.03)
+    sketch.boxes.append((left, lung.apex + 0.45 * lung.height, right, lung.dome + 0.03))
 
 
 def _draw_emphysema(sketch: Sketch, lungs: Lungs) -> None:
@@ -153,12 +154,8 @@ def _draw_hernia(sketch: Sketch, lungs: Lungs) -> None:
         inside = dome(1.6 * (0.86 - share)) * soft_step(fluid - lung.y, 0.006)
         lung.tissue += (2.5 + 2.5 * sketch.strength) * ball
         lung.tissue -= (6.0 + 3.0 * sketch.strength) * inside
-    sketch.widen(
-        0.5 + middle - 1.15 * radius,
-        y - radius,
-        0.5 + middle + 1.15 * radius,
-        y + radius,
-    )
+    left, right = 0.5 + middle - 1.15 * radius, 0.5 + middle + 1.15 * radius
+    sketch.boxes.append((left, y - radius, right, y + radius))
 
 
 RESHAPES: dict[str, Callable[[Sketch], None]] = {

@@ -78,7 +78,7 @@ def _wedge(rng: np.random.Generator, lung: Lung, strength: float) -> np.ndarray:
     if rng.random() < 0.5:
         edge = root_y - rng.uniform(0.10, 0.16) - 0.35 * (lung.x - root_x) - lung.y
     else:
-        edge = lung.y - root_y - rng.uniform(0.9, 1.4) * (lung.x - root_x)
+        edge = lung.y - root_y - rng.uniform(1.4, 2.2) * (lung.x - root_x)
     return (0.35 + 0.55 * strength) * soft_step(edge, 0.02) * lung.mask
 
 
@@ -231,7 +231,7 @@ def draw_mass(sketch: Sketch, lungs: Lungs) -> None:
 
 
 def draw_nodule(sketch: Sketch, lungs: Lungs) -> None:
-    """One to three round opacities below three centimetres."""
+    """One to four round opacities below three centimetres."""
     rng = sketch.place
     side = sketch.choose_side()
     for number in range(int(rng.choice((1, 1, 2, 3, 4)))):

@@ -31,11 +31,12 @@ class Radiograph:
 
     Args:
         pixels: Gray values, uint8, shape (size, size).
-        boxes: x, y, width, height of each finding, in shares of the picture.
+        boxes: x, y, width, height of the parts of each finding that lie in the
+            picture, in shares of it.
     """
 
     pixels: np.ndarray
-    boxes: dict[str, Box]
+    boxes: dict[str, list[Box]]
 
 
 def draw_radiograph(visit: Visit, *, seed: int, size: int) -> Radiograph:
@@ -59,7 +60,9 @@ def draw_radiograph(visit: Visit, *, seed: int, size: int) -> Radiograph:
     )
     vary_chest(chest, np.random.default_rng([*moment, 0]))
     exposure = film.draw_exposure(
-        np.random.default_rng([*moment, 1]), view=visit.view_position
+        np.random.default_rng([*moment, 1]),
+        np.random.default_rng([*person, 1]),
+        view=visit.view_position,
     )
     canvas = Canvas(max(size, MIN_DRAWN_SIZE))
     drawing = lesions.Drawing(canvas=canvas, chest=chest, seed=seed, visit=visit)
@@ -68,7 +71,10 @@ def draw_radiograph(visit: Visit, *, seed: int, size: int) -> Radiograph:
     rng = np.random.default_rng([*moment, 3])
     gray = film.expose(framed, exposure, body_depth=chest.body_depth, rng=rng)
     gray = draw_marker(film.collimate(gray, exposure), rng, view=visit.view_position)
-    boxes = {name: film.frame_box(exposure, box) for name, box in drawing.boxes.items()}
+    boxes = {
+        name: [film.frame_box(exposure, box) for box in found]
+        for name, found in drawing.boxes.items()
+    }
     return Radiograph(_to_bytes(gray, size), boxes)
 
 
@@ -97,7 +103,12 @@ def _draw_thickness(drawing: lesions.Drawing, rng: np.random.Generator) -> np.nd
     columns, air = trunk.draw_airways(canvas, chest)
     whole[:, columns] -= air
     devices = draw_devices(
-        canvas, chest, rng, view=drawing.visit.view_position, drain=drawing.drain
+        canvas,
+        chest,
+        rng,
+        np.random.default_rng([drawing.seed, 1, drawing.visit.patient, 2]),
+        view=drawing.visit.view_position,
+        drain=drawing.drain,
     )
     inside = soft_step(body, 0.5)
     whole *= join_halves(inside, inside)

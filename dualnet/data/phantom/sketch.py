@@ -22,8 +22,8 @@ class Sketch:
         strength: From 0 to 1.
         place: Decides side and place: the same for visits that share the place.
         moment: Decides what is this visit's own.
-        box: Left, top, right, bottom in the upright patient's coordinates; grows
-            with each `mark`.
+        boxes: Left, top, right, bottom of each part that is seen, in the upright
+            patient's coordinates.
         drain: Side with a chest drain, -1 for none.
     """
 
@@ -33,7 +33,7 @@ class Sketch:
     strength: float
     place: np.random.Generator
     moment: np.random.Generator
-    box: tuple[float, float, float, float] | None = field(default=None)
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     drain: int = -1
 
     def choose_side(self) -> int:
@@ -50,7 +50,7 @@ class Sketch:
         return [(side, self.strength)]
 
     def mark(self, lung: Lung, effect: np.ndarray) -> None:
-        """Widens the box to where an effect (rows, half) of a lung is seen."""
+        """Notes the box in which an effect (rows, half) of a lung is seen."""
         seen = effect > SEEN * max(float(effect.max()), 1e-6)
         rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
         if len(rows) == 0:
@@ -58,13 +58,5 @@ class Sketch:
         top, foot = float(lung.y[rows[0], 0]), float(lung.y[rows[-1], 0])
         inner, outer = float(lung.x[0, columns[0]]), float(lung.x[0, columns[-1]])
         if lung.side == RIGHT:
-            self.widen(0.5 - outer, top, 0.5 - inner, foot)
-        else:
-            self.widen(0.5 + inner, top, 0.5 + outer, foot)
-
-    def widen(self, left: float, top: float, right: float, bottom: float) -> None:
-        """Widens the box to hold another, in the upright patient's coordinates."""
-        if self.box is not None:
-            left, top = min(left, self.box[0]), min(top, self.box[1])
-            right, bottom = max(right, self.box[2]), max(bottom, self.box[3])
-        self.box = (left, top, right, bottom)
+            inner, outer = -outer, -inner
+        self.boxes.append((0.5 + inner, top, 0.5 + outer, foot))

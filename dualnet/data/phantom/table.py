@@ -15,13 +15,14 @@ from dualnet.data.phantom.statistics import FINDING_NAMES, FINDINGS
 # The real table's follow-up effect is watered down by its 184-visit tail, which
 # the phantom does not have. With this factor, boosted trees on age, sex, view and
 # follow-up alone score what they score on the real table.
-FOLLOW_UP_GAIN = 1.35
+FOLLOW_UP_GAIN = 1.5
 # Consecutive visits are more alike than distant ones; here a patient's share is the
 # same for all visits, and with this factor the patient's number alone scores what
 # it scores on the real table.
 PERSISTENCE_GAIN = 0.7
 MIN_PATIENTS_PER_FINDING = 4  # what a stratified split into three parts needs
 MIN_PATIENTS_FOR_ALL_FINDINGS = 150
+KEPT_STRENGTH_SHARE = 0.6  # of the visits show a finding as strong as the others
 MOVED_SHARE = 0.35  # of the visits with a passing finding show it at a new place
 # Findings whose place stays put from visit to visit.
 CHRONIC = frozenset(
@@ -233,7 +234,9 @@ def _widen(present: np.ndarray, order: np.ndarray, patient: np.ndarray) -> None:
 
 
 def _draw_strengths(rng: np.random.Generator, patient: np.ndarray) -> np.ndarray:
-    """Draws strengths in 0.2 to 1, a fifth of them below .55, alike in a patient."""
-    lasting = rng.beta(2.2, 1.2, size=(int(patient.max()), len(FINDING_NAMES)))
-    passing = rng.beta(2.2, 1.2, size=(len(patient), len(FINDING_NAMES)))
-    return 0.2 + 0.8 * (0.5 * lasting[patient - 1] + 0.5 * passing)
+    """Draws strengths in 0.15 to 1, a quarter below .5, mostly alike in a patient."""
+    shape = (len(patient), len(FINDING_NAMES))
+    lasting = rng.beta(2.0, 1.2, size=(int(patient.max()), len(FINDING_NAMES)))
+    passing = rng.beta(2.0, 1.2, size=shape)
+    keeps = rng.random(shape) < KEPT_STRENGTH_SHARE
+    return 0.15 + 0.85 * np.where(keeps, lasting[patient - 1], passing)

@@ -57,8 +57,8 @@ def make_phantom(  # noqa: PLR0913 - the switch comes on top of the seven
     """Makes a folder of synthetic chest radiographs in NIH's format.
 
     It holds `images/00000001_000.png` …, `Data_Entry_2017_v2020.csv`,
-    `BBox_List_2017.csv`, `train_val_list.txt`, `test_list.txt`, `truth.csv` (each
-    drawn finding with its strength and box) and `phantom.json` (the parameters).
+    `BBox_List_2017.csv`, `train_val_list.txt`, `test_list.txt`, `truth.csv` (the
+    strength of each drawn finding and the box of each of its parts) and `phantom.json` (the parameters).
     The same parameters give the same bytes, whatever `workers` is. The folder is
     whole or absent; one that already is this phantom is left as it is.
 
@@ -192,13 +192,13 @@ def _write_images(
     parameters: dict[str, int],
     workers: int,
     progress: Progress | None,
-) -> list[dict[str, Box]]:
+) -> list[dict[str, list[Box]]]:
     """Draws and writes all pictures; returns the boxes of each, in order."""
     # A patient's visits stay together: they share the vessels' branching.
     patients = [
         list(group) for _, group in groupby(visits, lambda visit: visit.patient)
     ]
-    boxes: list[dict[str, Box]] = []
+    boxes: list[dict[str, list[Box]]] = []
     for drawn in _draw_patients(folder, patients, parameters, workers):
         boxes += drawn
         if progress is not None:
@@ -211,7 +211,7 @@ def _draw_patients(
     patients: Sequence[Sequence[Visit]],
     parameters: dict[str, int],
     workers: int,
-) -> Iterator[list[dict[str, Box]]]:
+) -> Iterator[list[dict[str, list[Box]]]]:
     """Yields the boxes of each patient's pictures, in order, once written."""
     arguments = (
         patients,
@@ -229,7 +229,7 @@ def _draw_patients(
 
 def _draw_patient(
     visits: Sequence[Visit], folder: Path, seed: int, size: int
-) -> list[dict[str, Box]]:
+) -> list[dict[str, list[Box]]]:
     """Draws and writes one patient's pictures; returns the boxes of each."""
     boxes = []
     for visit in visits:
@@ -241,7 +241,10 @@ def _draw_patient(
 
 
 def _write_tables(
-    folder: Path, visits: Sequence[Visit], boxes: Sequence[dict[str, Box]], seed: int
+    folder: Path,
+    visits: Sequence[Visit],
+    boxes: Sequence[dict[str, list[Box]]],
+    seed: int,
 ) -> None:
     """Writes the table, the boxes, the truth and the two lists."""
     rng = np.random.default_rng([seed, 4])
@@ -288,16 +291,18 @@ def _table_rows(visits: Sequence[Visit], rng: np.random.Generator) -> Iterator[s
 
 
 def _truth_rows(
-    visits: Sequence[Visit], boxes: Sequence[dict[str, Box]]
+    visits: Sequence[Visit], boxes: Sequence[dict[str, list[Box]]]
 ) -> Iterator[tuple[str, str, float, str]]:
-    """Yields image, finding, strength and box (`x,y,w,h`, empty where unseen)."""
+    """Yields image, finding, strength and each box (`x,y,w,h`; empty where unseen)."""
     for visit, found in zip(visits, boxes, strict=True):
         for finding in visit.findings:
-            box = found.get(finding.name)
-            text = ",,,"
-            if box is not None and box[2] > 0 and box[3] > 0:
-                text = ",".join(f"{BOX_PIXELS * value:.2f}" for value in box)
-            yield visit.image_id, finding.name, finding.strength, text
+            places = [
+                ",".join(f"{BOX_PIXELS * value:.2f}" for value in box)
+                for box in found[finding.name]
+                if box[2] > 0 and box[3] > 0
+            ]
+            for place in places or [",,,"]:
+                yield visit.image_id, finding.name, finding.strength, place
 
 
 def _test_patients(visits: Sequence[Visit], rng: np.random.Generator) -> set[int]:
