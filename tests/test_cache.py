@@ -20,6 +20,12 @@ from PIL import Image
 
 from dualnet.data import cache_writer
 from dualnet.data.cache import Cache, open_cache, prepare_cache, verify_cache
+from dualnet.data.cache_manifest import (
+    Manifest,
+    Shard,
+    read_manifest,
+    write_manifest,
+)
 from dualnet.data.images import read_image
 from dualnet.errors import CacheError, StorageError
 
@@ -232,6 +238,23 @@ def test_prepare_cache_makes_a_lost_shard_again(
     verify_cache(folder)
     check_pixels(cache, table)
     assert len(list(folder.glob("shard-*.npy"))) == 3
+
+
+def test_prepare_cache_does_not_copy_a_damaged_shard(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache"
+    prepare(table, folder)
+    path = folder / read_manifest(folder).shards[1].file_name
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    draw(Path(table["path"][9]), seed=1009)
+    with pytest.raises(CacheError, match=rf"{path.name}: .*Delete it and run"):
+        prepare(table, folder)
+    path.unlink()
+    cache = prepare(table, folder)
+    check_pixels(cache, table)
 
 
 # --- rejects
@@ -491,7 +514,7 @@ def test_prepare_cache_asks_for_room_first(
 ) -> None:
     usage = cache_writer.shutil.disk_usage(tmp_path)._replace(free=1_500_000)
     monkeypatch.setattr(cache_writer.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(StorageError, match=r"0\.07 GB free .* Received: 0\.00 GB"):
+    with pytest.raises(StorageError, match=r"0\.02 GB free .* Received: 0\.00 GB"):
         prepare(table, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("shard-*"))
 
@@ -542,8 +565,6 @@ class Stats(NamedTuple):
 def test_an_unchanged_cache_of_many_pictures_is_checked_fast(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dualnet.data.cache_manifest import Manifest, Shard, write_manifest
-
     names = [f"{number:08d}_{number % 50:03d}.png" for number in range(112_120)]
     signature = "400000-1700000000000000000"
     shards = tuple(

@@ -14,12 +14,12 @@ from dualnet.data.cache_manifest import (
     Manifest,
     explain_damage,
     find_unwhole,
+    is_undamaged,
     open_shard,
     read_manifest,
 )
 from dualnet.data.cache_writer import fill_cache, find_sources, list_rejects
 from dualnet.errors import CacheError
-from dualnet.files import sha256
 
 logger = logging.getLogger(__name__)
 
@@ -179,7 +179,6 @@ def verify_cache(folder: Path) -> None:
     """
     manifest = read_manifest(folder)
     for shard in manifest.shards:
-        path = folder / shard.file_name
-        if not path.is_file() or sha256(path) != shard.sha256:
-            raise CacheError(explain_damage(path))
+        if not is_undamaged(folder, shard):
+            raise CacheError(explain_damage(folder / shard.file_name))
     logger.info("%s: %s shards verified", folder, f"{len(manifest.shards):,}")

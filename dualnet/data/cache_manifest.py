@@ -21,7 +21,7 @@ import numpy as np
 
 from dualnet.data.images import PREPROCESSING
 from dualnet.errors import CacheError
-from dualnet.files import write_text
+from dualnet.files import sha256, write_text
 
 FORMAT = 1  # raised when a cache of before can no longer be read
 MANIFEST = "manifest.json"
@@ -208,6 +208,22 @@ def find_unwhole(folder: Path, manifest: Manifest) -> list[Shard]:
         for shard in manifest.shards
         if _file_size(folder / shard.file_name) != shard.num_bytes
     ]
+
+
+def is_undamaged(folder: Path, shard: Shard) -> bool:
+    """Recomputes a shard's checksum.
+
+    Args:
+        folder: The cache.
+        shard: Which.
+
+    Returns:
+        Whether the file is as it was written.
+    """
+    try:
+        return sha256(folder / shard.file_name) == shard.sha256
+    except OSError:
+        return False
 
 
 def open_shard(folder: Path, shard: Shard, image_size: int) -> np.ndarray:

@@ -24,7 +24,9 @@ from dualnet.data.cache_manifest import (
     Manifest,
     Reject,
     Shard,
+    explain_damage,
     find_unwhole,
+    is_undamaged,
     name_shard,
     open_shard,
     read_manifest,
@@ -37,7 +39,7 @@ from dualnet.files import atomic_path, sha256
 logger = logging.getLogger(__name__)
 
 SHARD_PICTURES = 1024  # 64 MiB at 256 pixels; two shards are in memory at once
-ROOM_TO_SPARE = 64 * 2**20  # for the manifest, the rejects and the file system
+ROOM_TO_SPARE = 16 * 2**20  # for the manifest, the rejects and the file system
 LOCK = ".lock"
 
 
@@ -298,10 +300,16 @@ def _add(folder: Path, manifest: Manifest, block: Block, decoded: Decoded) -> Ma
 def _collect(
     folder: Path, manifest: Manifest, block: Block, decoded: Decoded
 ) -> list[tuple[str, str, np.ndarray]]:
-    """Returns image id, signature and pixels of each picture of the new shard."""
+    """Returns image id, signature and pixels of each picture of the new shard.
+
+    Raises:
+        CacheError: If the shard to be replaced is damaged.
+    """
     pixels: Decoded = {}
     signatures: dict[str, str] = {}
     if block.old is not None:
+        if not is_undamaged(folder, block.old):  # else its damage would be copied
+            raise CacheError(explain_damage(folder / block.old.file_name))
         kept = open_shard(folder, block.old, manifest.image_size)
         pixels = dict(zip(block.old.image_ids, kept, strict=True))
         signatures = dict(zip(block.old.image_ids, block.old.signatures, strict=True))
