@@ -72,7 +72,7 @@ def time_reads(cache: Cache, batch_size: int, rounds: int) -> None:
         return 50 * batch_size
 
     read()
-    rates = run_rounds({"reads": read}, rounds)
+    rates, _ = run_rounds({"reads": read}, rounds)
     print(f"random reads of {batch_size}: {describe_rate(rates['reads'])} pictures/s")
 
 
@@ -103,11 +103,13 @@ def compare(model: keras.Model, batches: Batches, rounds: int) -> None:
     }
     for arm in arms.values():  # compiles, and touches every page
         arm()
-    rates = run_rounds(arms, rounds)
+    rates, processor = run_rounds(arms, rounds)
     for name in arms:
         print(f"  {name:14} {describe_rate(rates[name])} pictures/s")
-    print("  cache to memory:", describe_ratio(rates, "cache", "memory"))
-    print("  null pair:", describe_ratio(rates, "memory again", "memory"))
+    for name, text in (("cache", "cache to memory"), ("memory again", "null pair")):
+        wall = describe_ratio(rates, name, "memory")
+        used = describe_ratio(processor, name, "memory")
+        print(f"  {text}: {wall}, by processor time {used}")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ Afterwards a process of its own prepares a cache of many pictures, for its peak 
 import argparse
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -89,19 +90,23 @@ def compare(paths: list[Path], threads: int, rounds: int) -> None:
 
     with ThreadPoolExecutor(threads) as pool:
         arms = {name: partial(run, name) for name in WAYS}
-        rates = run_rounds(arms, rounds)
-    print(f"\n{threads} thread(s), {len(paths)} pictures, {rounds} rounds: a second")
+        rates, processor = run_rounds(arms, rounds)
+    print(f"\n{threads} thread(s), {len(paths)} pictures, {rounds} rounds")
+    print(f"  {'pictures a second':36} dualnet to it       by processor time")
     for name in WAYS:
-        rate = sorted(rates[name])[rounds // 2]
-        minutes = NIH_PICTURES / rate / 60
+        minutes = NIH_PICTURES / statistics.median(rates[name]) / 60
         print(
             f"  {name:16} {describe_rate(rates[name]):18}"
-            f" dualnet is {describe_ratio(rates, 'dualnet', name):18}"
-            f" {NIH_PICTURES:,} take {minutes:5.1f} min"
+            f"  {describe_ratio(rates, 'dualnet', name):18}"
+            f"  {describe_ratio(processor, 'dualnet', name):18}"
+            f"  {NIH_PICTURES:,} in {minutes:5.1f} min"
         )
-    print("  null pair:", describe_ratio(rates, "opencv again", "opencv"))
-    print("  with Pillow alone, to opencv:", end=" ")
-    print(describe_ratio(rates, "dualnet, Pillow", "opencv"))
+    for name, text in (
+        ("opencv again", "null pair"),
+        ("dualnet, Pillow", "Pillow alone to opencv"),
+    ):
+        wall = describe_ratio(rates, name, "opencv")
+        print(f"  {text}: {wall}, {describe_ratio(processor, name, 'opencv')}")
 
 
 def measure_memory(paths: list[Path], num_pictures: int) -> float:

@@ -2,6 +2,7 @@
 
 A noisy machine makes any two rates differ. So every comparison has a null pair, the
 same thing measured twice: ratios that lie within the null pair's are not differences.
+Rates a second of processor time are steadier than rates a second on a shared machine.
 """
 
 import os
@@ -14,7 +15,9 @@ from pathlib import Path
 Rates = dict[str, list[float]]
 
 
-def run_rounds(arms: Mapping[str, Callable[[], int]], rounds: int) -> Rates:
+def run_rounds(
+    arms: Mapping[str, Callable[[], int]], rounds: int
+) -> tuple[Rates, Rates]:
     """Runs every arm once a round; each round begins with another arm.
 
     Args:
@@ -22,17 +25,20 @@ def run_rounds(arms: Mapping[str, Callable[[], int]], rounds: int) -> Rates:
         rounds: How often.
 
     Returns:
-        Things a second, one rate a round, by name.
+        Things a second, and things a second of processor time (of all threads
+        together): one rate a round, by name.
     """
     names = list(arms)
     rates: Rates = {name: [] for name in names}
+    processor: Rates = {name: [] for name in names}
     for number in range(rounds):
         start = number % len(names)
         for name in names[start:] + names[:start]:
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             count = arms[name]()
             rates[name].append(count / (time.perf_counter() - began))
-    return rates
+            processor[name].append(count / (time.process_time() - used))
+    return rates, processor
 
 
 def describe_rate(values: Sequence[float]) -> str:
