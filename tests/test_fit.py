@@ -56,12 +56,12 @@ def make_parts(*, num_rows: int = 48, **settings) -> dict:
     }
 
 
-def make_config(**training) -> Config:
+def make_config(*, modality: str = "fused", **training) -> Config:
     return parse_config(
         {
             "seed": 1,
             "data": {"image_size": SIZE},
-            "model": {"dropout": 0.1},
+            "model": {"dropout": 0.1, "modality": modality},
             "training": {"epochs": 2, "batch_size": 16, "tensorboard": False}
             | training,
         },
@@ -148,9 +148,7 @@ def test_fit_takes_weighted_metadata_only_batches(tmp_path: Path):
     weighted = make_parts(
         modality="metadata", sample_weights=np.linspace(0.5, 1.5, 48)
     )["train"]
-    config = make_config(epochs=1)
-    model = config.model.model_copy(update={"modality": "metadata"})
-    config = config.model_copy(update={"model": model})
+    config = make_config(modality="metadata", epochs=1)
     history = fit(config, RunFolder(tmp_path), **{**parts, "train": weighted})
     assert len(history) == 1
     assert [tensor.name for tensor in load(RunFolder(tmp_path)).inputs] == ["metadata"]
@@ -159,19 +157,21 @@ def test_fit_takes_weighted_metadata_only_batches(tmp_path: Path):
 def test_class_prior_is_where_the_model_starts(tmp_path: Path):
     prior = np.full(15, 0.02)
     prior[10] = 0.72
-    parts = make_parts()
+    parts = make_parts(modality="metadata")
+    config = make_config(modality="metadata", epochs=1, learning_rate=1e-9)
     run = RunFolder(tmp_path)
-    fit(make_config(epochs=1, learning_rate=1e-9), run, **parts, class_prior=prior)
+    fit(config, run, **parts, class_prior=prior)
     bias = load(run).get_layer("logits").get_weights()[1]
     np.testing.assert_allclose(bias, np.log(prior), atol=1e-5)
 
 
 def test_loss_that_is_not_finite_ends_training(tmp_path: Path):
-    parts = make_parts()
-    parts["train"] = make_parts(sample_weights=np.full(48, np.nan))["train"]
+    weights = np.full(48, np.nan)
+    parts = make_parts(modality="metadata")
+    parts["train"] = make_parts(modality="metadata", sample_weights=weights)["train"]
     run = RunFolder(tmp_path)
     with pytest.raises(ConfigError, match="Received: loss=nan at batch 1"):
-        fit(make_config(), run, **parts)
+        fit(make_config(modality="metadata"), run, **parts)
     assert not run.model.exists()
 
 
