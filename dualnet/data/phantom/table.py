@@ -12,14 +12,17 @@ import numpy as np
 from dualnet.data.phantom import statistics
 from dualnet.data.phantom.statistics import FINDING_NAMES, FINDINGS
 
-# The real table's follow-up effect is watered down by its 184-visit tail, which
-# the phantom does not have. With this factor, boosted trees on age, sex, view and
-# follow-up alone score what they score on the real table.
-FOLLOW_UP_GAIN = 1.5
+# Few radiographs reach the high follow-up numbers of the real table's long tail.
+# With this factor, boosted trees on age, sex, view and follow-up alone reach a macro
+# AUROC of .64 on 2,000 radiographs and .72 on 15,000 (real table: .62 to .65).
+FOLLOW_UP_GAIN = 1.8
 # Consecutive visits are more alike than distant ones; here a patient's share is the
 # same for all visits, and with this factor the patient's number alone scores what
 # it scores on the real table.
 PERSISTENCE_GAIN = 0.7
+# Part of what makes findings go together is the record they share, which is counted
+# already; with this factor No Finding is as common as in the real table.
+CORRELATION_GAIN = 0.75
 MIN_PATIENTS_PER_FINDING = 4  # what a stratified split into three parts needs
 MIN_PATIENTS_FOR_ALL_FINDINGS = 150
 KEPT_STRENGTH_SHARE = 0.6  # of the visits show a finding as strong as the others
@@ -185,7 +188,9 @@ def _draw_latent(
 ) -> np.ndarray:
     """Draws the latent variable of each finding, shape (images, 14)."""
     patient = records.patient
-    root = np.linalg.cholesky(statistics.correlation_matrix())
+    correlation = CORRELATION_GAIN * statistics.correlation_matrix()
+    np.fill_diagonal(correlation, 1.0)
+    root = np.linalg.cholesky(correlation)
     shape = (int(patient.max()), len(FINDING_NAMES))
     lasting = (rng.standard_normal(shape) @ root.T)[patient - 1]
     passing = rng.standard_normal((len(patient), len(FINDING_NAMES))) @ root.T
