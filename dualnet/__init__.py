@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from dualnet.models.dual import build_dual_classifier as build_dual_classifier
     from dualnet.runs import RunFolder as RunFolder
 
+__all__ = [
+    "Config",
+    "DualNetError",
+    "RunFolder",
+    "__version__",
+    "build_dual_classifier",
+    "read_config",
+    "read_records",
+]
+
 _PUBLIC = {
     "Config": "dualnet.config",
     "read_config": "dualnet.config",
@@ -24,7 +34,6 @@ _PUBLIC = {
     "build_dual_classifier": "dualnet.models.dual",
     "RunFolder": "dualnet.runs",
 }
-__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> object:
