@@ -21,7 +21,7 @@ from dualnet.errors import ConfigError, RecordError, StorageError
 from dualnet.files import write_json, write_text
 from dualnet.findings import NO_FINDING
 
-VERSION = 1  # raised whenever the same parameters draw other bytes
+VERSION = 2  # raised whenever the same parameters draw other bytes
 TABLE_NAME = "Data_Entry_2017_v2020.csv"
 TABLE_HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,"
