@@ -104,7 +104,7 @@ def _pacemaker(chest: Chest, rng: np.random.Generator) -> list[Stroke]:
     y = chest.apex + rng.uniform(0.1, 0.14)
     tip = (0.08, chest.domes[LEFT] - 0.03)
     lead = _path((0.24, y), (0.13, 0.17), (-0.03, 0.27), (-0.055, 0.5), tip)
-    angles = np.linspace(0, 2 * np.pi, 25)
+    angles = np.linspace(0, 2.4 * np.pi, 30)
     rim = np.stack((0.75 + 0.017 * np.cos(angles), y + 0.014 * np.sin(angles)))
     return [Stroke(lead, 0.0028, 0.5), Stroke(rim.T, 0.018, 0.8)]
 
