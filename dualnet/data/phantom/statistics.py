@@ -34,8 +34,8 @@ class FindingStatistics(NamedTuple):
 
 AGE_KNOTS = (5, 20, 40, 60, 75, 85)
 
-# Edema's effect of AP is 1.24 by regression; 1.00 gives the real share of AP among
-# its radiographs, 88 %, since here AP also comes with later visits.
+# Edema's effect of AP is 1.24 by regression; 1.00 keeps the share of AP among its
+# radiographs near the real 88 % (92 %), since here AP also comes with later visits.
 # Hernia at 5 years: no case below 15 years in the table; its regression has no
 # value there, -1 stands for "never".
 FINDINGS = {

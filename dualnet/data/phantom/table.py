@@ -239,7 +239,7 @@ def _widen(present: np.ndarray, order: np.ndarray, patient: np.ndarray) -> None:
 
 
 def _draw_strengths(rng: np.random.Generator, patient: np.ndarray) -> np.ndarray:
-    """Draws strengths in 0.15 to 1, a quarter below .5, mostly alike in a patient."""
+    """Draws strengths in 0.15 to 1, a fifth below .5, mostly alike in a patient."""
     shape = (len(patient), len(FINDING_NAMES))
     lasting = rng.beta(2.0, 1.2, size=(int(patient.max()), len(FINDING_NAMES)))
     passing = rng.beta(2.0, 1.2, size=shape)
