@@ -20,13 +20,13 @@ import logging
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
 from dualnet.config import Config, read_config
-from dualnet.data.labels import full_labels
 from dualnet.evaluation.baselines import METADATA_ONLY
 from dualnet.evaluation.bootstrap import (
     mean_defined,
@@ -104,24 +104,22 @@ class Measured:
 def measure_seed(seed: int, options: argparse.Namespace, folder: Path) -> Measured:
     """Draws a phantom, trains every arm and predicts the test part."""
     arms: dict[str, np.ndarray] = {}
+    data = read_training_data(configure(seed, options, ARMS["fused"]))
+    lent = lent_rows(data, seed)
+    test = data.table.iloc[data.rows("test")].reset_index(drop=True)
     for arm, overrides in ARMS.items():
         config = configure(seed, options, overrides)
-        data = read_training_data(config)
-        lent = lent_rows(data, seed)
-        test = data.table.iloc[data.rows("test")].reset_index(drop=True)
+        arm_data = read_training_data(config)
         if arm == "leaking":
-            data = dataclasses.replace(data, split=leak(data, lent, seed))
-        arms[arm] = train_and_predict(config, data, test, folder / arm)
-        if arm == "fused":
-            run = read_run(folder / arm)
-            judged = judge(run, test.assign(part="test"), arms[arm])
-            arms["metadata"] = judged.baselines[METADATA_ONLY].scores
-            truth, scored = judged.truth, leaking_rows(data, lent)
+            leaking = leak(arm_data, lent, seed)
+            arm_data = dataclasses.replace(arm_data, split=leaking)
+        arms[arm] = train_and_predict(config, arm_data, test, folder / arm)
+    judged = judge(read_run(folder / "fused"), test, arms["fused"])
     return Measured(
-        labels=truth.labels,
-        patient_ids=truth.patient_ids,
-        arms=arms,
-        scored=scored,
+        labels=judged.truth.labels,
+        patient_ids=judged.truth.patient_ids,
+        arms={**arms, "metadata": judged.baselines[METADATA_ONLY].scores},
+        scored=leaking_rows(data, lent),
     )
 
 
@@ -240,13 +238,13 @@ def report(rows: list[Measured], options: argparse.Namespace) -> None:
 def save(path: Path, measured: Measured) -> None:
     """Keeps one seed's labels, patients and probabilities."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        labels=measured.labels,
-        patient_ids=measured.patient_ids,
-        scored=measured.scored,
-        **{f"arm_{arm}": values for arm, values in measured.arms.items()},
-    )
+    arrays: dict[str, Any] = {
+        "labels": measured.labels,
+        "patient_ids": measured.patient_ids,
+        "scored": measured.scored,
+    }
+    arrays |= {f"arm_{arm}": values for arm, values in measured.arms.items()}
+    np.savez_compressed(path, **arrays)
 
 
 def load(path: Path) -> Measured:
