@@ -287,3 +287,16 @@ def test_event_files_say_so_where_tensorflow_is_not_installed(
         "tensorboard: no event files, TensorFlow is not installed"
     ]
     assert not list(tmp_path.iterdir())
+
+
+def test_fit_in_mixed_bfloat16_leaves_a_float32_answer(tmp_path: Path):
+    run = RunFolder(tmp_path)
+    config = make_config(epochs=1, precision="mixed_bfloat16")
+    history = fit(config, run, **make_parts(num_rows=32))
+    model = load(run)
+    assert np.isfinite(history["loss"]).all()
+    assert run.read_environment()["precision"]["chosen"] == "mixed_bfloat16"
+    assert model.get_layer("image_conv_1").compute_dtype == "bfloat16"
+    probabilities, _ = score_batches(model, make_parts()["val"])
+    assert probabilities.dtype == np.float32
+    assert keras.config.dtype_policy().name == "float32"
