@@ -107,11 +107,14 @@ def compare(
     for work, run in works.items():
         arms = {name: partial(run, model, batches) for name, model in models.items()}
         run_rounds(arms, 1)  # tracing and first allocations are not measured
-        rates = run_rounds(arms, options.rounds)
+        rates, processor = run_rounds(arms, options.rounds)
         print(f"\n{image_branch}, {work}: pictures a second, {options.rounds} rounds")
         for name in policies:
-            ratio = describe_ratio(rates, name, BASE)
-            print(f"  {name:16} {describe_rate(rates[name]):20} to {BASE}: {ratio}")
+            wall = describe_ratio(rates, name, BASE)
+            used = describe_ratio(processor, name, BASE)
+            core = describe_rate(processor[name])
+            print(f"  {name:16} {describe_rate(rates[name])}, a core {core}")
+            print(f"  {'':16} to {BASE}: {wall}, by processor time {used}")
 
 
 def choose(options: argparse.Namespace, device: Device) -> dict[str, str]:
