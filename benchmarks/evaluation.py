@@ -93,7 +93,7 @@ def compare_feeding(
         for name, source in sources.items()
     }
     arms["cache"]()
-    rates = run_rounds(arms, options.rounds)
+    rates, _ = run_rounds(arms, options.rounds)
     for name, values in rates.items():
         ratio = describe_ratio(rates, name, "memory")
         print(f"  {name:13} {describe_rate(values):>22} a second, ratio {ratio}")

@@ -6,6 +6,7 @@ be told `shuffle=False`, else Keras shuffles the batches with Python's global ra
 state.
 """
 
+import copy
 import math
 from typing import Any, Protocol
 
@@ -89,6 +90,16 @@ class Batches(keras.utils.PyDataset):
             inputs["image"] = shift_images(inputs["image"], shifts)
         others = (self._targets, self._sample_weights)
         return (inputs, *(values[rows] for values in others if values is not None))
+
+    def with_modality(self, modality: str) -> "Batches":
+        """Returns batches of the same rows, in the same order, with other inputs.
+
+        Args:
+            modality: `fused`, `image` or `metadata`.
+        """
+        other = copy.copy(self)
+        other._inputs = INPUTS[modality]
+        return other
 
     @property
     def order(self) -> np.ndarray:

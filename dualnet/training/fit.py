@@ -16,6 +16,7 @@ from dualnet.runs import RunFolder
 from dualnet.training.backend import find_device, make_deterministic, read_versions
 from dualnet.training.callbacks import BestModel, EpochScores, HistoryFile, StopAtNaN
 from dualnet.training.events import EventFiles
+from dualnet.training.metadata_first import fit_metadata_first
 from dualnet.training.precision import (
     dtype_policy,
     resolve_compilation,
@@ -67,6 +68,10 @@ def fit(
     if class_prior is not None:
         set_class_prior(model, class_prior)
     training = config.training
+    if config.model.modality == "fused" and training.metadata_first:
+        fit_metadata_first(
+            model, _build(config, train, class_names, "metadata"), train, val
+        )
     model.compile(
         optimizer=build_optimizer(training, num_steps=training.epochs * len(train)),
         loss=build_loss(),
@@ -110,13 +115,18 @@ def _choose(config: Config) -> tuple[dict[str, Any], str, bool]:
     return environment, precision.value, compilation.value
 
 
-def _build(config: Config, train: Batches, class_names: Sequence[str]) -> Any:
+def _build(
+    config: Config,
+    train: Batches,
+    class_names: Sequence[str],
+    modality: str | None = None,
+) -> Any:
     inputs = train[0][0]
     return build_dual_classifier(
         image_size=config.data.image_size,
         num_features=inputs["metadata"].shape[1] if "metadata" in inputs else 0,
         class_names=class_names,
-        modality=config.model.modality,
+        modality=modality or config.model.modality,
         image_branch=config.model.image_branch,
         metadata_units=config.model.metadata_units,
         dropout=config.model.dropout,
