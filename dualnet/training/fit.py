@@ -69,9 +69,8 @@ def fit(
         set_class_prior(model, class_prior)
     training = config.training
     if config.model.modality == "fused" and training.metadata_first:
-        fit_metadata_first(
-            model, _build(config, train, class_names, "metadata"), train, val
-        )
+        alone = _build(config, train, class_names, "metadata")
+        fit_metadata_first(model, alone, train, val, jit_compile=jit_compile)
     model.compile(
         optimizer=build_optimizer(training, num_steps=training.epochs * len(train)),
         loss=build_loss(),

@@ -7,6 +7,7 @@ metadata-only one and learn from the pictures what the record does not say.
 """
 
 import logging
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,17 +24,23 @@ WEIGHT_DECAY = 1e-3
 
 
 def fit_metadata_first(
-    fused: keras.Model, metadata_only: keras.Model, train: Batches, val: Batches
+    fused: keras.Model,
+    metadata_only: Any,
+    train: Batches,
+    val: Batches,
+    *,
+    jit_compile: bool = False,
 ) -> None:
     """Fits the metadata-only model and starts the fused one from it.
 
-    The fused model then answers as the metadata-only one does, whatever the picture.
+    The fused logits are then the metadata-only model's plus the untrained image half's.
 
     Args:
         fused: The model to start; its weights are changed.
         metadata_only: Its ablation, freshly built; it is fitted.
         train: Training batches, with targets.
         val: Validation batches, in order, with targets.
+        jit_compile: Whether XLA compiles the steps.
 
     Reference:
         Wang et al., What makes training multi-modal classification networks hard?,
@@ -42,7 +49,7 @@ def fit_metadata_first(
     metadata_only.compile(
         optimizer=keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
         loss=build_loss(),
-        jit_compile=False,
+        jit_compile=jit_compile,
     )
     rows = train.with_modality("metadata")
     history = metadata_only.fit(
@@ -66,7 +73,10 @@ def fit_metadata_first(
 
 
 def start_from_metadata(fused: keras.Model, metadata_only: keras.Model) -> None:
-    """Copies the metadata-only model's weights; the image half of the logits is 0.
+    """Copies the metadata-only model's weights; the image half stays as it is.
+
+    Starting the image half of the logits at 0 would slow it down: it then ended at a
+    macro AUROC of .891 instead of .899 (phantom, seed 0, `residual`, 8 epochs).
 
     Args:
         fused: The model to start.
