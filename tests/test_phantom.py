@@ -162,8 +162,10 @@ def test_identical_phantom_is_reused(phantom: Path, monkeypatch: pytest.MonkeyPa
 
 def test_empty_folder_is_filled_and_progress_told(tmp_path: Path):
     steps: list[tuple[int, int]] = []
+    folder = tmp_path / "phantom"
+    folder.mkdir()
     make_phantom(
-        tmp_path,
+        folder,
         num_images=4,
         num_patients=2,
         seed=0,
@@ -171,10 +173,8 @@ def test_empty_folder_is_filled_and_progress_told(tmp_path: Path):
         progress=lambda done, total: steps.append((done, total)),
     )
     assert steps[-1] == (4, 4)
-    assert json.loads((tmp_path / "phantom.json").read_text())["num_images"] == 4
-    assert [
-        path.name for path in tmp_path.parent.iterdir() if "unfinished" in path.name
-    ] == []
+    assert json.loads((folder / "phantom.json").read_text())["num_images"] == 4
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_folder_with_other_files_is_refused_and_kept(tmp_path: Path):
