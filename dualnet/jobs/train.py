@@ -73,7 +73,6 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
     if overwrite and path.exists():
         shutil.rmtree(path)
     fit_run(config, run, data)
-    logger.info("run folder: %s", run.path)
     return run
 
 
