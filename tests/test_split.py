@@ -1,7 +1,5 @@
-"""Splits, samples and their certificate: patients never cross."""
+"""Splits: patients never cross."""
 
-import hashlib
-import json
 import logging
 from pathlib import Path
 
@@ -9,15 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from patient_tables import RATIOS, make_many, make_table, split
 
-from dualnet.data.labels import make_targets
 from dualnet.data.patients import Deal, gather_patients
 from dualnet.data.readers import read_official_lists, read_records
 from dualnet.data.split import (
     PARTS,
     check_split,
     count_shared_patients,
-    make_certificate,
     sample_patients,
     split_by_ratios,
     split_official,
@@ -25,46 +22,10 @@ from dualnet.data.split import (
 from dualnet.errors import ConfigError, RecordError
 from dualnet.findings import NIH
 
-RATIOS = {"train": 0.7, "val": 0.1, "test": 0.2}
-
-
-def make_table(*patients: tuple[str, ...]) -> pd.DataFrame:
-    """Each patient's radiographs, each by its label string: `("Mass", "Mass|Edema")`."""
-    rows = [
-        {
-            "image_id": f"{patient:04d}_{visit:03d}.png",
-            "patient_id": str(patient),
-            "age_years": 40.0 + patient % 10,
-            "sex": "F" if patient % 2 else "M",
-            "view_position": "PA" if visit % 2 else "AP",
-            "follow_up": visit,
-            "findings": tuple(labels.split("|")),
-        }
-        for patient, visits in enumerate(patients)
-        for visit, labels in enumerate(visits)
-    ]
-    return pd.DataFrame(rows).astype({"follow_up": "Int64"})
-
-
-def make_many(num_patients: int, seed: int = 0) -> pd.DataFrame:
-    """Patients as NIH's are: many with one radiograph, few with many; rare findings."""
-    rng = np.random.default_rng(seed)
-    visits = np.minimum(rng.zipf(1.8, num_patients), 20)
-    names = rng.choice(
-        ["No Finding", "Infiltration", "Mass|Nodule", "Edema", "Hernia|Mass"],
-        p=[0.55, 0.25, 0.12, 0.05, 0.03],
-        size=visits.sum(),
-    ).tolist()
-    return make_table(*(tuple(names.pop() for _ in range(count)) for count in visits))
-
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     return make_many(400)
-
-
-def split(table: pd.DataFrame, seed: int = 0, **options: str) -> pd.DataFrame:
-    return split_by_ratios(table, ratios=RATIOS, seed=seed, **options)
 
 
 def part_of(split: pd.DataFrame) -> dict[str, str]:
@@ -316,68 +277,6 @@ def test_lists_with_test_alone_leave_train_empty(table: pd.DataFrame) -> None:
         split_official(table, lists, val=0.1, seed=0)
 
 
-@pytest.mark.parametrize("num_images", [120, 400, 777])
-def test_sample_draws_whole_patients_up_to_the_number(
-    table: pd.DataFrame, num_images: int
-) -> None:
-    sample = sample_patients(table, num_images=num_images, seed=0)
-    assert len(sample) == num_images  # the table has single radiographs to fill up with
-    whole = table[table["patient_id"].isin(sample["patient_id"])]
-    pd.testing.assert_frame_equal(sample, whole.reset_index(drop=True))
-
-
-@settings(deadline=None, max_examples=20)
-@given(
-    st.lists(st.integers(1, 30), min_size=2, max_size=40),
-    st.integers(1, 400),
-    st.integers(0, 9),
-)
-def test_sample_is_never_larger_and_nobody_left_out_would_fit(
-    sizes: list[int], num_images: int, seed: int
-) -> None:
-    table = make_table(*(("No Finding",) * size for size in sizes))
-    if num_images < min(sizes):
-        with pytest.raises(RecordError, match=f"at least {min(sizes)}, .*{num_images}"):
-            sample_patients(table, num_images=num_images, seed=seed)
-        return
-    sample = sample_patients(table, num_images=num_images, seed=seed)
-    left = table[~table["patient_id"].isin(sample["patient_id"])]
-    room = num_images - len(sample)
-    assert room >= 0
-    assert left.empty or left.groupby("patient_id").size().min() > room
-
-
-@pytest.mark.parametrize("num_images", [-1, 0, 2])
-def test_sample_too_small_for_any_patient_is_an_error(num_images: int) -> None:
-    table = make_table(("Mass",) * 3, ("Mass",) * 5)
-    with pytest.raises(RecordError, match=rf"sample: .*at least 3, .*: {num_images}\."):
-        sample_patients(table, num_images=num_images, seed=0)
-
-
-def test_sample_is_stratified(table: pd.DataFrame) -> None:
-    share = 0.25
-    rare = table["findings"].map(lambda names: "Edema" in names)
-    drawn = [
-        sample_patients(table, num_images=int(share * len(table)), seed=seed)
-        for seed in range(12)
-    ]
-    kept = [rows["findings"].map(lambda n: "Edema" in n).sum() for rows in drawn]
-    assert np.mean(kept) / rare.sum() == pytest.approx(share, abs=0.06)
-
-
-def test_sample_is_the_same_for_the_same_seed(table: pd.DataFrame) -> None:
-    first = sample_patients(table, num_images=200, seed=5)
-    again = sample_patients(table, num_images=200, seed=5)
-    other = sample_patients(table, num_images=200, seed=6)
-    pd.testing.assert_frame_equal(first, again)
-    assert first["image_id"].tolist() != other["image_id"].tolist()
-
-
-def test_sample_of_more_than_there_is_is_the_table(table: pd.DataFrame) -> None:
-    for num_images in (len(table), 10**6):
-        assert sample_patients(table, num_images=num_images, seed=0) is table
-
-
 def make_split(*parts: str, patients: str = "abcdef") -> pd.DataFrame:
     images = [f"{row}.png" for row in range(len(parts))]
     return pd.DataFrame(
@@ -406,90 +305,6 @@ def test_check_split_refuses(
 ) -> None:
     with pytest.raises(RecordError, match=message):
         check_split(make_split(*parts, patients=patients))
-
-
-def certify(table: pd.DataFrame, parts: pd.DataFrame) -> dict:
-    return make_certificate(
-        parts,
-        table,
-        config_values={"method": "ratios", "seed": 0},
-        digests={"table.csv": "ab" * 32},
-        targets_dropped=make_targets(table["findings"], NIH, "first").dropped,
-        counts={"read": 6, "used": 5},
-    )
-
-
-def test_certificate_counts_by_hand() -> None:
-    table = make_table(
-        ("Edema|Mass", "No Finding"), ("Mass",), ("No Finding",), ("No Finding",)
-    )
-    table.loc[1, ["age_years", "follow_up", "view_position"]] = [np.nan, pd.NA, pd.NA]
-    parts = pd.DataFrame(table[["image_id", "patient_id"]]).assign(
-        part=["train", "train", "train", "val", "test"]
-    )
-    certificate = certify(table, parts)
-    assert certificate["split"] == {"method": "ratios", "seed": 0}
-    assert certificate["tables_sha256"] == {"table.csv": "ab" * 32}
-    assert certificate["counts"] == {"read": 6, "used": 5}
-    assert certificate["shared_patients"] == 0
-    train = certificate["parts"]["train"]
-    assert train["radiographs"] == 3
-    assert train["patients"] == 2
-    assert train["findings"]["Mass"] == {"count": 2, "share": 0.666667}
-    assert train["findings"]["No Finding"] == {"count": 1, "share": 0.333333}
-    assert train["findings"]["Hernia"] == {"count": 0, "share": 0.0}
-    assert len(train["findings"]) == 15
-    assert train["view_position"] == {
-        "PA": {"count": 0, "share": 0.0},
-        "AP": {"count": 2, "share": 0.666667},
-        "LATERAL": {"count": 0, "share": 0.0},
-        "unknown": {"count": 1, "share": 0.333333},
-    }
-    assert train["sex"]["M"] == {"count": 2, "share": 0.666667}
-    # ages 40 and 41: mean 40.5, sd sqrt(.5)
-    assert train["age_years"] == {"mean": 40.5, "sd": 0.707107, "missing": 1}
-    assert train["follow_up"] == {"mean": 0.0, "sd": 0.0, "missing": 1}
-    assert certificate["parts"]["val"]["age_years"]["sd"] is None
-    dropped = {row["finding"]: row for row in certificate["label_rule_dropped"]}
-    assert dropped["Mass"] == {
-        "finding": "Mass",
-        "present": 2,
-        "kept": 1,
-        "dropped": 1,
-        "dropped_share": 0.5,
-    }
-    assert dropped["Hernia"]["dropped_share"] is None
-
-
-def test_certificate_counts_shared_patients() -> None:
-    table = make_table(("Mass", "Mass"), ("Mass",), ("Mass",))
-    parts = pd.DataFrame(table[["image_id", "patient_id"]]).assign(
-        part=["train", "test", "val", "test"]
-    )
-    assert certify(table, parts)["shared_patients"] == 1
-
-
-def test_certificate_is_json_and_the_same_bytes_each_time(table: pd.DataFrame) -> None:
-    texts = {
-        json.dumps(certify(rows, split(rows)), allow_nan=False)
-        for rows in (table, table.copy())
-    }
-    assert len(texts) == 1
-
-
-def test_certificate_holds_the_digest_of_the_split_file(
-    table: pd.DataFrame, tmp_path: Path
-) -> None:
-    parts = split(table)
-    parts.to_csv(tmp_path / "split.csv", index=False)
-    digest = hashlib.sha256((tmp_path / "split.csv").read_bytes()).hexdigest()
-    assert certify(table, parts)["split_sha256"] == digest
-
-
-def test_certificate_of_other_images_is_an_error(table: pd.DataFrame) -> None:
-    parts = split(table)
-    with pytest.raises(RecordError, match=f"{len(table):,} split and 9 records"):
-        certify(table.head(9), parts)
 
 
 @pytest.mark.real_data
