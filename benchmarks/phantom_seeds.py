@@ -76,7 +76,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=2400)
     parser.add_argument("--patients", type=int, default=700)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument(
         "--out",
         type=Path,

@@ -1,6 +1,9 @@
+"""The image branches: their stages, their names, the pictures that they take."""
+
 import keras
 import pytest
 
+from dualnet.models.dual import MIN_IMAGE_SIZE
 from dualnet.models.image_branch import (
     IMAGE_BRANCHES,
     apply_residual_branch,
@@ -33,15 +36,18 @@ def test_xnet_has_the_stages_that_the_projects_describe():
     model = build_branch("xnet")
     kinds = {type(layer).__name__ for layer in model.layers}
     assert {"Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense"} <= kinds
-    assert model.get_layer("image_pool").output.shape[1:3] == (2, 2)
+    assert model.get_layer("image_pool").output.shape[1:3] == (1, 1)
+    whole = build_branch("xnet", size=256)
+    assert whole.get_layer("image_pool").output.shape[1:3] == (4, 4)
     assert all(layer.activation.__name__ == "relu" for layer in convolutions(model))
 
 
-def test_residual_normalises_every_convolution_and_pools_globally():
+def test_residual_normalises_each_block_once_and_pools_globally():
     model = build_branch("residual")
     kinds = [type(layer).__name__ for layer in model.layers]
-    assert kinds.count("BatchNormalization") == kinds.count("Conv2D")
-    assert kinds.count("Add") >= 4
+    assert kinds.count("Add") == 5
+    assert kinds.count("BatchNormalization") == 5 + 1  # and the last convolution
+    assert model.output.shape[-1] == 256
     assert isinstance(
         model.get_layer("image_pool"), keras.layers.GlobalAveragePooling2D
     )
@@ -52,6 +58,12 @@ def test_residual_convolutions_are_numbered_without_a_gap():
     assert sorted(names, key=lambda name: int(name.split("_")[-1])) == [
         f"image_conv_{number}" for number in range(1, len(names) + 1)
     ]
+
+
+@pytest.mark.parametrize("apply", [apply_xnet_branch, apply_residual_branch])
+def test_branch_takes_the_smallest_picture_allowed(apply):
+    image = keras.Input((MIN_IMAGE_SIZE, MIN_IMAGE_SIZE, 1))
+    assert len(apply(image, dropout=0.0, seed=0).shape) == 2
 
 
 @pytest.mark.parametrize("apply", [apply_xnet_branch, apply_residual_branch])
