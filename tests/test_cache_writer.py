@@ -19,6 +19,7 @@ from cache_cases import (
     make_table,
     prepare,
 )
+from PIL import Image
 
 from dualnet.data import cache_writer
 from dualnet.data.cache import open_cache, prepare_cache, verify_cache
@@ -55,6 +56,14 @@ def test_prepare_cache_holds_every_picture(table: pd.DataFrame, tmp_path: Path) 
     assert calls.seen == [(n + 1, NUM_PICTURES) for n in range(NUM_PICTURES)]
     check_pixels(cache, table)
     assert len(list(cache.folder.glob("shard-*.npy"))) == 3  # 8 + 8 + 4
+
+
+def test_prepare_cache_holds_pictures_of_every_size(tmp_path: Path) -> None:
+    table = make_table(tmp_path / "images", 3)
+    for path, size in zip(table["path"], [(37, 45), (40, 33), (50, 17)], strict=True):
+        with Image.open(path) as picture:
+            picture.resize(size).save(path)
+    check_pixels(prepare(table, tmp_path / "cache"), table)
 
 
 # --- reused, appended, changed

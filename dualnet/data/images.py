@@ -263,7 +263,8 @@ def _resize(gray: Image.Image, image_size: int) -> np.ndarray:
 def _area_means(pixels: np.ndarray, image_size: int) -> np.ndarray:
     """Means of areas that cut through pixels, half rounded up."""
     sums = _area_sums(_area_sums(pixels, image_size).T, image_size).T
-    return ((sums + pixels.size // 2) // pixels.size).astype(np.uint8)
+    means = (sums + pixels.size // 2) // pixels.size
+    return means.astype(np.uint8, order="C")  # the cache writes memory as it lies
 
 
 def _area_sums(values: np.ndarray, image_size: int) -> np.ndarray:
