@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from dualnet.errors import DualNetError
-from dualnet.findings import NO_FINDING
 
 
 def auroc(y_true: np.ndarray, y_score: np.ndarray) -> float:
@@ -70,7 +69,7 @@ def macro_auroc(
     y_score: np.ndarray,
     *,
     class_names: Sequence[str],
-    negative: str = NO_FINDING,
+    negative: str,
 ) -> float:
     """Computes the mean AUROC of the findings, the class without finding apart.
 

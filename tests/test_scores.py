@@ -44,12 +44,20 @@ def test_macro_auroc_leaves_out_the_negative_class_and_undefined_findings():
     assert per_class[0] == 3.5 / 4
     assert math.isnan(per_class[1])
     assert per_class[2] == 0
-    assert macro_auroc(y_true, y_score, class_names=names) == 3.5 / 4
+    assert (
+        macro_auroc(y_true, y_score, class_names=names, negative="No Finding")
+        == 3.5 / 4
+    )
 
 
 def test_macro_auroc_is_nan_when_no_finding_is_defined():
     y_true = np.array([[0, 1], [0, 1]], bool)
-    value = macro_auroc(y_true, np.zeros((2, 2)), class_names=("Mass", "No Finding"))
+    value = macro_auroc(
+        y_true,
+        np.zeros((2, 2)),
+        class_names=("Mass", "No Finding"),
+        negative="No Finding",
+    )
     assert math.isnan(value)
 
 

@@ -94,7 +94,7 @@ def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
         val_labels=full_labels(
             list(data.table["findings"].iloc[val]), data.records.vocabulary
         ),
-        class_names=data.targets.class_names,
+        vocabulary=data.records.vocabulary,
         class_prior=_class_prior(config, data),
     )
 

@@ -5,7 +5,6 @@ others read it.
 """
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pandas as pd
 from dualnet.data.batches import Batches
 from dualnet.errors import ConfigError
 from dualnet.files import atomic_path
+from dualnet.findings import Vocabulary
 from dualnet.runs import write_table
 from dualnet.scores import macro_auroc
 
@@ -41,7 +41,7 @@ class EpochScores(keras.callbacks.Callback):
     Args:
         val: Validation batches, in order, with targets.
         val_labels: All findings present, bool, shape (n, num_classes).
-        class_names: The names of the columns.
+        vocabulary: Names the columns.
         num_images: Training radiographs an epoch.
     """
 
@@ -49,13 +49,13 @@ class EpochScores(keras.callbacks.Callback):
         self,
         val: Batches,
         val_labels: np.ndarray,
-        class_names: Sequence[str],
+        vocabulary: Vocabulary,
         num_images: int,
     ) -> None:
         super().__init__()
         self._val = val
         self._val_labels = val_labels
-        self._class_names = tuple(class_names)
+        self._vocabulary = vocabulary
         self._num_images = num_images
         self._started = 0.0
 
@@ -73,7 +73,10 @@ class EpochScores(keras.callbacks.Callback):
         logs["epoch"] = epoch + 1
         logs["val_loss"] = val_loss
         logs[SCORE] = macro_auroc(
-            self._val_labels, probabilities, class_names=self._class_names
+            self._val_labels,
+            probabilities,
+            class_names=self._vocabulary.class_names,
+            negative=self._vocabulary.negative,
         )
         logs["learning_rate"] = float(_to_numpy(model.optimizer.learning_rate))
         logs["seconds"] = time.perf_counter() - self._started

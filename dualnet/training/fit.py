@@ -10,7 +10,7 @@ import pandas as pd
 from dualnet.config import Config
 from dualnet.data.batches import Batches, EpochOrder
 from dualnet.errors import RecordError
-from dualnet.findings import NO_FINDING
+from dualnet.findings import Vocabulary
 from dualnet.models.dual import build_dual_classifier
 from dualnet.runs import RunFolder
 from dualnet.training.backend import find_device, make_deterministic, read_versions
@@ -33,7 +33,7 @@ def fit(
     train: Batches,
     val: Batches,
     val_labels: np.ndarray,
-    class_names: Sequence[str],
+    vocabulary: Vocabulary,
     class_prior: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Fits a model and writes `model.keras`, `history.csv`, `environment.json`.
@@ -48,7 +48,7 @@ def fit(
         train: Training batches, with targets.
         val: Validation batches, in order, with targets.
         val_labels: All findings present in `val`, bool, shape (n, num_classes).
-        class_names: The classes, in the order of the targets.
+        vocabulary: Its `class_names` are the columns of the targets.
         class_prior: Share of each class among the training targets, shape
             (num_classes,): the model starts there. None: it starts at equal shares.
 
@@ -59,17 +59,17 @@ def fit(
         RecordError: If no finding of the validation part can be scored.
         ConfigError: If training goes astray.
     """
-    _check_labels(val_labels, class_names)
+    _check_labels(val_labels, vocabulary)
     make_deterministic(config.seed)
     environment, policy, jit_compile = _choose(config)
     run.write_environment(environment)
     with dtype_policy(policy):
-        model = _build(config, train, class_names)
+        model = _build(config, train, vocabulary.class_names)
     if class_prior is not None:
         set_class_prior(model, class_prior)
     training = config.training
     if config.model.modality == "fused" and training.metadata_first:
-        alone = _build(config, train, class_names, "metadata")
+        alone = _build(config, train, vocabulary.class_names, "metadata")
         fit_metadata_first(model, alone, train, val, jit_compile=jit_compile)
     model.compile(
         optimizer=build_optimizer(training, num_steps=training.epochs * len(train)),
@@ -82,7 +82,7 @@ def fit(
         callbacks = [
             EpochOrder(train),
             StopAtNaN(),
-            EpochScores(val, val_labels, class_names, num_images),
+            EpochScores(val, val_labels, vocabulary, num_images),
             BestModel(run.model, patience=training.patience),
             history,
             progress,
@@ -133,8 +133,10 @@ def _build(
     )
 
 
-def _check_labels(val_labels: np.ndarray, class_names: Sequence[str]) -> None:
-    findings = np.array([name != NO_FINDING for name in class_names])
+def _check_labels(val_labels: np.ndarray, vocabulary: Vocabulary) -> None:
+    findings = np.array(
+        [name in vocabulary.findings for name in vocabulary.class_names]
+    )
     present = val_labels.any(axis=0) & ~val_labels.all(axis=0) & findings
     if not present.any():
         raise RecordError(
