@@ -37,6 +37,9 @@ class DataConfig(Stage):
     on_bad_row: Literal["error", "set_aside"] = Field(
         default="error", description="A row that breaks a rule stops, or is left out."
     )
+    exclude_findings: tuple[str, ...] = Field(
+        default=(), description="Classes left out, with every radiograph that has one."
+    )
     sample: int | None = Field(
         default=None,
         ge=3,

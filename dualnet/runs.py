@@ -4,7 +4,9 @@ runs/<name>/
   config.yaml            the whole configuration
   environment.json       versions, precision and compilation that were chosen
   records.csv            the records that were used, with their part's patients
-  split.csv, split.json  the parts, and the certificate that no patient is in two
+  details.csv            what the dataset says of them besides, if it does
+  split.csv, split.json  the parts; the certificate that no patient is in two, and the
+                         vocabulary
   metadata_encoder.json  fitted on the training part
   model.keras            the best model by validation macro AUROC
   history.csv            one row an epoch
@@ -124,6 +126,11 @@ class RunFolder:
         )
         tuples = {text: tuple(text.split("|")) for text in table["findings"].unique()}
         return table.assign(findings=table["findings"].map(tuples.__getitem__))
+
+    def write_details(self, details: pd.DataFrame) -> None:
+        """Writes `details.csv`, if it has a column besides `image_id`."""
+        if len(details.columns) > 1:
+            write_table(self.path / "details.csv", details)
 
     def write_split(self, split: pd.DataFrame, certificate: dict[str, Any]) -> None:
         """Writes `split.csv` and its certificate `split.json`."""

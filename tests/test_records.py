@@ -201,3 +201,20 @@ def test_record_set_without_pictures_is_refused_when_they_are_needed(tmp_path) -
     records = make_records(tmp_path, [None, None])
     with pytest.raises(RecordError, match=r"Received: 2 rows, 0 pictures"):
         records.pictured()
+
+
+def test_excluded_findings_take_every_row_that_has_one(tmp_path) -> None:
+    table, rejects = parse(
+        {"findings": "Edema|Mass"}, {"findings": "Edema"}, {"findings": "No Finding"}
+    )
+    table["path"] = None
+    records = RecordSet(table=table, vocabulary=NIH, folder=tmp_path, rejects=rejects)
+    left = records.without(["Mass", "Hernia"])
+    assert left.table["findings"].tolist() == [("Edema",), ("No Finding",)]
+    assert len(left.vocabulary.class_names) == 13
+    assert left.counts == {
+        "read": 3,
+        "set_aside": 0,
+        "without_picture": 2,
+        "excluded": 1,
+    }

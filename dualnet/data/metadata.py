@@ -19,6 +19,7 @@ from dualnet.files import write_json
 FORMAT = 1  # raised when an encoder of before can no longer be read
 NUMBERS = {"age": "age_years", "follow_up": "follow_up"}
 CATEGORIES = {"view": ("view_position", VIEW_POSITIONS), "sex": ("sex", SEXES)}
+FIELD_COLUMNS = NUMBERS | {field: column for field, (column, _) in CATEGORIES.items()}
 # A value far beyond those of training, a centenarian after a set of children, moves a
 # prediction no further than five standard deviations do.
 LIMIT = 5.0

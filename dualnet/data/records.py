@@ -1,11 +1,11 @@
 """The records table that every reader returns: its columns, types and checks."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,12 @@ class RecordSet:
         folder: The dataset's folder.
         digests: SHA-256 of each table that was read, by its file name.
         rejects: Rows set aside, if that was asked for: `image_id` (empty where it
-            could not be read), `line` of the file, `reason`.
+            could not be read), `line` of the file (NA where there is no table),
+            `reason`.
+        details: What the dataset says besides, one row a radiograph: `image_id`,
+            then columns of the dataset's own; no more columns where it says nothing.
+        notes: Counts of the dataset's own, told beside `counts`.
+        num_excluded: Rows left out with the findings that were excluded.
     """
 
     table: pd.DataFrame
@@ -55,20 +60,59 @@ class RecordSet:
     rejects: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(REJECT_COLUMNS))
     )
+    details: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["image_id"])
+    )
+    notes: Mapping[str, int] = field(default_factory=dict)
+    num_excluded: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows were read, set aside, and have no picture."""
+        """How many rows were read, set aside, excluded, and have no picture."""
+        excluded = {"excluded": self.num_excluded} if self.num_excluded else {}
         return {
-            "read": len(self.table) + len(self.rejects),
+            "read": len(self.table) + len(self.rejects) + self.num_excluded,
             "set_aside": len(self.rejects),
             "without_picture": self.num_without_picture,
+            **excluded,
+            **self.notes,
         }
 
     @property
     def num_without_picture(self) -> int:
         """How many rows have no picture on disk."""
         return int(self.table["path"].isna().to_numpy().sum())
+
+    def without(self, findings: Collection[str]) -> Self:
+        """Leaves out the radiographs with any of some findings, and those classes.
+
+        Args:
+            findings: Findings of the vocabulary, not all of them.
+
+        Returns:
+            The other radiographs; `num_excluded` counts those left out.
+
+        Raises:
+            RecordError: If no radiograph is left.
+        """
+        vocabulary = self.vocabulary.without(findings)
+        listed = self.table["findings"].tolist()
+        kept = np.array([not {*names} & {*findings} for names in listed], dtype=bool)
+        table = self.table.loc[kept].reset_index(drop=True)
+        if table.empty:
+            raise RecordError(
+                f"{self.folder}: at least one row must have none of "
+                f"{', '.join(findings)}. Received: 0 of {len(self.table):,}. "
+                "Shorten data.exclude_findings."
+            )
+        told = self.details["image_id"].isin(table["image_id"])
+        return replace(
+            self,
+            table=table,
+            vocabulary=vocabulary,
+            details=self.details.loc[told].reset_index(drop=True),
+            num_excluded=self.num_excluded + len(self.table) - len(table),
+        )
 
     def pictured(self) -> pd.DataFrame:
         """Returns the rows whose picture is on disk, in the table's order.
@@ -108,14 +152,9 @@ def parse_records(
         The records, typed as `RecordSet.table` is, and the rejects.
 
     Raises:
-        ConfigError: If `on_bad_row` is not known.
         RecordError: If a row is bad and not to be set aside, or no row is good.
     """
-    if on_bad_row not in ("error", "set_aside"):
-        raise ConfigError(
-            "on_bad_row: must be error or set_aside. "
-            f"Received: {on_bad_row!r}. Choose one of the two."
-        )
+    check_on_bad_row(on_bad_row)
     columns, reasons = _parse_columns(text, vocabulary)
     reasons = {**_find_duplicates(columns["image_id"]), **reasons, **(problems or {})}
     if reasons and on_bad_row == "error":
@@ -128,6 +167,22 @@ def parse_records(
             f"Received: {len(reasons):,} bad rows. Use the dataset's own table."
         )
     return table, _make_rejects(reasons, text)
+
+
+def check_on_bad_row(on_bad_row: str) -> None:
+    """Checks what is to be done with a bad row.
+
+    Args:
+        on_bad_row: `error`, or `set_aside`.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    if on_bad_row not in ("error", "set_aside"):
+        raise ConfigError(
+            "on_bad_row: must be error or set_aside. "
+            f"Received: {on_bad_row!r}. Choose one of the two."
+        )
 
 
 def parse_age(text: str) -> float:

@@ -24,7 +24,12 @@ from dualnet.evaluation.evaluate import (
 )
 from dualnet.files import write_json
 from dualnet.findings import VOCABULARIES, Vocabulary
-from dualnet.jobs.sources import keep_cached, prepare, read_source
+from dualnet.jobs.sources import (
+    exclude_findings,
+    keep_cached,
+    prepare,
+    read_source,
+)
 from dualnet.plots.evaluation import plot_evaluation
 from dualnet.plots.style import save_figure
 from dualnet.runs import RunFolder, open_run, write_table
@@ -85,7 +90,7 @@ def read_run(path: Path) -> FinishedRun:
     return FinishedRun(
         folder=run,
         config=run.read_config(),
-        vocabulary=VOCABULARIES[certificate["split"]["vocabulary"]],
+        vocabulary=_read_vocabulary(certificate),
         encoder=MetadataEncoder.load(run.metadata_encoder),
         records=records,
         certificate=certificate,
@@ -218,6 +223,13 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     write_json(folder / "metrics.json", evaluation.metrics)
 
 
+def _read_vocabulary(certificate: dict[str, Any]) -> Vocabulary:
+    values = certificate.get("vocabulary")
+    if values is None:  # a run of before, when there was but one
+        return VOCABULARIES[certificate["split"]["vocabulary"]]
+    return Vocabulary(**{**values, "findings": tuple(values["findings"])})
+
+
 def _first(table: pd.DataFrame, vocabulary: Vocabulary) -> np.ndarray:
     targets = make_targets(list(table["findings"]), vocabulary, "first")
     return targets.matrix.argmax(axis=1)
@@ -235,6 +247,8 @@ def _data_config(run: FinishedRun, data: Path | None, cache: Path | None) -> Con
     """The run's configuration, with the cache that is to be used."""
     own = run.config.data.cache if data is None else None
     update = {"cache": cache or own, "path": data or run.config.data.path}
+    if data is not None:
+        update |= {"format": None, "exclude_findings": ()}
     return run.config.model_copy(
         update={"data": run.config.data.model_copy(update=update)}
     )
@@ -252,6 +266,10 @@ def _own_part(run: FinishedRun, part: str) -> pd.DataFrame:
 
 def _foreign_rows(run: FinishedRun, data: Path) -> pd.DataFrame:
     records = read_source(_data_config(run, data, None))
+    excluded = run.config.data.exclude_findings
+    if excluded and records.vocabulary.name == run.vocabulary.name:
+        records = exclude_findings(records, excluded)
+    _check_vocabulary(records.vocabulary, run, data)
     table = records.pictured().assign(part="external")
     fitted = run.records[run.records["part"] != "test"]
     known = set(zip(fitted["source"], fitted["patient_id"], strict=True))
@@ -264,3 +282,12 @@ def _foreign_rows(run: FinishedRun, data: Path) -> pd.DataFrame:
             "Leave --data out to judge the run's own test part."
         )
     return table
+
+
+def _check_vocabulary(vocabulary: Vocabulary, run: FinishedRun, data: Path) -> None:
+    own = run.vocabulary
+    if vocabulary.class_names != own.class_names:
+        raise RecordError(
+            f"{data}: must have the run's classes, those of {own.name}. "
+            f"Received: the classes of {vocabulary.name}. Judge a dataset of that kind."
+        )

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,8 @@ def read_source(config: Config) -> RecordSet:
         config: The whole configuration.
 
     Returns:
-        The records, with rows whose picture is not on disk.
+        The records, with rows whose picture is not on disk, without the findings
+        that are excluded.
     """
     data = config.data
     records = read_records(
@@ -34,6 +36,8 @@ def read_source(config: Config) -> RecordSet:
         format=data.format,
         on_bad_row=data.on_bad_row,
     )
+    if data.exclude_findings:
+        records = exclude_findings(records, data.exclude_findings)
     counts = records.counts
     logger.info(
         "%s: %s rows read, %s set aside, %s without a picture, %s used",
@@ -44,6 +48,26 @@ def read_source(config: Config) -> RecordSet:
         f"{len(records.table) - counts['without_picture']:,}",
     )
     return records
+
+
+def exclude_findings(records: RecordSet, findings: Sequence[str]) -> RecordSet:
+    """Leaves out, and says, the radiographs with any of some findings.
+
+    Args:
+        records: The records.
+        findings: Findings of their vocabulary, which loses them too.
+
+    Returns:
+        The other records.
+    """
+    left = records.without(findings)
+    logger.info(
+        "%s of %s rows left out: %s",
+        f"{left.num_excluded:,}",
+        f"{len(records.table):,}",
+        " or ".join(findings),
+    )
+    return left
 
 
 def prepare(table: pd.DataFrame, config: Config, folder: Path | None) -> Cache:

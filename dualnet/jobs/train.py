@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from dualnet.config import Config
 from dualnet.data.batches import Batches
 from dualnet.data.cache import Cache
 from dualnet.data.labels import Targets, full_labels, make_targets
-from dualnet.data.metadata import MetadataEncoder
+from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
 from dualnet.data.readers import read_official_lists
 from dualnet.data.records import RecordSet
 from dualnet.data.split import (
@@ -22,6 +22,7 @@ from dualnet.data.split import (
     split_by_ratios,
     split_official,
 )
+from dualnet.errors import ConfigError
 from dualnet.jobs.sources import keep_cached, prepare, read_source
 from dualnet.runs import RunFolder, create_run
 from dualnet.training.fit import fit
@@ -113,6 +114,7 @@ def read_training_data(config: Config) -> TrainingData:
     if config.data.sample is not None:
         table = sample_patients(table, num_images=config.data.sample, seed=config.seed)
         logger.info("%s radiographs sampled, by patient", f"{len(table):,}")
+    check_modality(table, config)
     split = split_patients(table, records, config)
     cache = prepare(table, config, records.folder)
     table = keep_cached(table, cache)
@@ -132,6 +134,26 @@ def read_training_data(config: Config) -> TrainingData:
         encoder=encoder,
         records=records,
     )
+
+
+def check_modality(table: pd.DataFrame, config: Config) -> None:
+    """Checks that there is a record to learn from, if it is to be learnt from.
+
+    Args:
+        table: The rows that are used.
+        config: The whole configuration.
+
+    Raises:
+        ConfigError: If the model takes metadata, and no row knows any of its fields.
+    """
+    model = config.model
+    columns = [FIELD_COLUMNS[name] for name in model.metadata_fields]
+    if model.modality != "image" and table[columns].isna().to_numpy().all():
+        raise ConfigError(
+            "model.modality: must be image where no row knows any of "
+            f"{', '.join(model.metadata_fields)}. Received: {model.modality}. "
+            "Say --set model.modality=image."
+        )
 
 
 def split_patients(
@@ -222,6 +244,7 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
             **config.split.model_dump(mode="json"),
             "seed": config.seed,
             "sample": config.data.sample,
+            "exclude_findings": list(config.data.exclude_findings),
             "label_rule": config.training.label_rule,
             "vocabulary": records.vocabulary.name,
         },
@@ -235,7 +258,11 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
     )
     run.write_config(_with_cache(config, data.cache))
     run.write_records(table)
-    run.write_split(data.split, certificate)
+    details = records.details
+    run.write_details(details[details["image_id"].isin(table["image_id"])])
+    run.write_split(
+        data.split, {**certificate, "vocabulary": asdict(records.vocabulary)}
+    )
     data.encoder.save(run.metadata_encoder)
 
 

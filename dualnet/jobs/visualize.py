@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dualnet.data.images import read_image
+from dualnet.data.metadata import FIELD_COLUMNS
 from dualnet.data.records import MAX_AGE_YEARS, SEXES, VIEW_POSITIONS
 from dualnet.errors import ConfigError
 from dualnet.explain.activations import (
@@ -22,13 +23,6 @@ from dualnet.jobs.evaluate import FinishedRun, load_model, read_run
 from dualnet.plots.pages import ActivationPage, write_activation_pages
 
 logger = logging.getLogger(__name__)
-
-FIELD_COLUMNS = {
-    "age": "age_years",
-    "follow_up": "follow_up",
-    "view": "view_position",
-    "sex": "sex",
-}
 
 
 def visualize_run(
@@ -60,7 +54,8 @@ def visualize_run(
     for column, value in parse_metadata(metadata or "").items():
         row[column] = value
     page = make_page(run, row, layers)
-    folder = out or run.folder.activations / Path(row["image_id"]).stem
+    name = Path(row["image_id"].replace("/", "-")).stem  # a path in some datasets
+    folder = out or run.folder.activations / name
     write_activation_pages(folder, page)
     return folder
 
