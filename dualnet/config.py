@@ -31,7 +31,7 @@ class DataConfig(Stage):
     path: Path | None = Field(
         default=None, description="Dataset folder; none: the phantom."
     )
-    format: Literal["nih"] | None = Field(
+    format: Literal["nih", "chest_xray", "covid_radiography"] | None = Field(
         default=None, description="Reader; none: found out."
     )
     on_bad_row: Literal["error", "set_aside"] = Field(

@@ -150,7 +150,7 @@ def test_a_run_that_is_none_is_named(
     [
         (["trian"], "No such command 'trian'"),
         (["train"], "Missing option '--run'"),
-        (["train", "--run", "r", "--preset", "xnte"], "one of residual, xnet"),
+        (["train", "--run", "r", "--preset", "xnte"], "one of covid, residual, xnet"),
         (["train", "--run", "r", "--set", "training.epochs=none"], "training.epochs"),
         (["phantom", "out", "--images", "many"], "--images"),
     ],

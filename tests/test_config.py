@@ -54,7 +54,9 @@ def test_a_bad_override_is_named(override: str, message: str) -> None:
 
 
 def test_an_unknown_preset_is_named_with_those_that_exist() -> None:
-    with pytest.raises(ConfigError, match=r"one of residual, xnet\. Received: 'xnte'"):
+    with pytest.raises(
+        ConfigError, match=r"one of covid, residual, xnet\. Received: 'xnte'"
+    ):
         read_config(preset="xnte")
 
 

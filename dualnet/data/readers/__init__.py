@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from dualnet.data.readers import chest_xray, covid_radiography
 from dualnet.data.readers.nih import (
     TABLES,
     find_nih_table,
@@ -44,6 +45,18 @@ READERS = {
         read=read_nih,
         needs=" or ".join(TABLES),
     ),
+    "chest_xray": Reader(
+        fits=lambda folder: chest_xray.find_chest_xray(folder) is not None,
+        read=chest_xray.read_chest_xray,
+        needs=chest_xray.NEEDS,
+    ),
+    "covid_radiography": Reader(
+        fits=lambda folder: (
+            covid_radiography.find_covid_radiography(folder) is not None
+        ),
+        read=covid_radiography.read_covid_radiography,
+        needs=covid_radiography.NEEDS,
+    ),
 }
 
 
@@ -53,11 +66,11 @@ def read_records(
     format: str | None = None,  # noqa: A002, its name in the configuration
     on_bad_row: str = "error",
 ) -> RecordSet:
-    """Reads a dataset's table and finds its pictures.
+    """Reads a dataset's folder.
 
     Args:
         folder: The dataset's folder.
-        format: One of `READERS`; none: the first that fits the folder.
+        format: One of `READERS`; none: the one that fits the folder.
         on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
 
     Returns:
@@ -65,7 +78,7 @@ def read_records(
 
     Raises:
         ConfigError: If the format is not known.
-        RecordError: If the folder is not one, or of no known format.
+        RecordError: If the folder is not one, or of no known format, or of several.
     """
     if format is not None and format not in READERS:
         raise ConfigError(
@@ -76,13 +89,23 @@ def read_records(
         received = "a file" if folder.exists() else "no such folder"
         raise RecordError(
             f"{folder}: must be a dataset's folder. Received: {received}. "
-            "Name the folder that holds the table."
+            "Name the folder that holds the dataset."
         )
-    name = format or next((n for n, r in READERS.items() if r.fits(folder)), None)
-    if name is None:
+    name = format or _find_format(folder)
+    return READERS[name].read(folder, on_bad_row=on_bad_row)
+
+
+def _find_format(folder: Path) -> str:
+    fitting = [name for name, reader in READERS.items() if reader.fits(folder)]
+    if not fitting:
         known = "; ".join(f"{name}: {reader.needs}" for name, reader in READERS.items())
         raise RecordError(
-            f"{folder}: must hold the table of a known format ({known}). "
-            "Received: none. Name the folder that the table lies in."
+            f"{folder}: must hold a dataset of a known format ({known}). "
+            "Received: none. Name the folder that its table or its folders lie in."
         )
-    return READERS[name].read(folder, on_bad_row=on_bad_row)
+    if len(fitting) > 1:
+        raise RecordError(
+            f"{folder}: must hold one dataset. Received: {' and '.join(fitting)}. "
+            "Name one with --format or data.format, or name its own folder."
+        )
+    return fitting[0]
