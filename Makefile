@@ -39,7 +39,7 @@ test: $(VENV)/.installed
 
 # What touches the framework; tables and pictures know of none.
 CORE_TESTS := tests/test_batches.py tests/test_image_branch.py tests/test_dual.py \
-	tests/test_fit.py tests/test_metadata_first.py tests/test_activations.py \
+	tests/test_fit.py tests/test_halves.py tests/test_activations.py \
 	tests/test_jobs.py
 
 test-jax: $(VENV)/.installed-jax

@@ -4,7 +4,7 @@
 
 For every seed: a phantom of its own and a patient-disjoint split; `residual` on `soft`
 labels. The fused model stands beside the picture alone and the baseline on the record
-alone. Leakage is asked of the same model without moved pictures, so that it may learn
+alone. Leakage is asked of the picture alone, not moved, so that the model may learn
 pictures by heart, as X-Net did: the leaking split trains on as many radiographs, but every
 second visit of each test patient is among them; both models are scored on the other visits
 of those patients, so the difference is paired.
@@ -45,8 +45,8 @@ FINDINGS = [name != NIH.negative for name in NIH.class_names]
 ARMS = {
     "fused": (),
     "image": ("model.modality=image",),
-    "disjoint": ("training.max_shift=0",),
-    "leaking": ("training.max_shift=0",),
+    "disjoint": ("model.modality=image", "training.max_shift=0"),
+    "leaking": ("model.modality=image", "training.max_shift=0"),
 }
 COMPARISONS = (  # the arms, and whether only the rows whose patients leak count
     ("fused", "image", False),

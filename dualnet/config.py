@@ -126,8 +126,8 @@ class TrainingConfig(Stage):
     patience: int = Field(
         default=5, ge=1, description="Epochs without a better validation macro AUROC."
     )
-    metadata_first: bool = Field(
-        default=True, description="Fit the metadata branch before the image branch."
+    halves_first: bool = Field(
+        default=True, description="Fit each half of the fused model alone, then join."
     )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     compilation: Literal["auto", "xla", "none"] = "auto"

@@ -69,6 +69,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def image_half(self) -> Path:
+        """The best image half of a fused model, until the halves are joined."""
+        return self.checkpoints / "image_half.keras"
+
+    @property
     def tensorboard(self) -> Path:
         """Event files for TensorBoard."""
         return self.path / "tensorboard"

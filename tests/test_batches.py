@@ -238,3 +238,27 @@ def test_without_a_seed_nothing_moves() -> None:
         np.testing.assert_array_equal(
             inputs["image"][:, 0, :, 0], [range(SIDE)] * len(inputs["image"])
         )
+
+
+def test_class_shares_are_those_that_the_loss_sees() -> None:
+    targets = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.0, 1.0]])
+    rows = np.arange(4)
+
+    def shares(**options: Any) -> list[float]:
+        batches = Batches(
+            Memory(), rows, rows[:, None], targets, batch_size=2, seed=0, **options
+        )
+        return batches.class_shares.tolist()
+
+    assert shares() == pytest.approx([1.5 / 4, 2.5 / 4])
+    assert shares(sample_weights=np.array([3, 1, 2, 0])) == pytest.approx(
+        [4 / 6, 2 / 6]
+    )
+    assert shares(sampling_weights=np.array([3, 1, 2, 0])) == pytest.approx(
+        [4 / 6, 2 / 6]
+    )
+
+
+def test_batches_without_targets_have_no_class_shares() -> None:
+    with pytest.raises(ValueError, match="targets are needed"):
+        _ = make(targets=None).class_shares

@@ -76,7 +76,7 @@ def load(run: RunFolder) -> keras.Model:
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, pd.DataFrame]:
     run = RunFolder(tmp_path_factory.mktemp("run"))
-    config = make_config(epochs=3, tensorboard=True)
+    config = make_config(epochs=3, tensorboard=True, halves_first=False)
     return run, fit(config, run, **make_parts())
 
 
@@ -154,15 +154,37 @@ def test_fit_takes_weighted_metadata_only_batches(tmp_path: Path):
     assert [tensor.name for tensor in load(RunFolder(tmp_path)).inputs] == ["metadata"]
 
 
-def test_class_prior_is_where_the_model_starts(tmp_path: Path):
-    prior = np.full(15, 0.02)
-    prior[10] = 0.72
+def test_class_shares_are_where_the_model_starts(tmp_path: Path):
     parts = make_parts(modality="metadata")
     config = make_config(modality="metadata", epochs=1, learning_rate=1e-9)
     run = RunFolder(tmp_path)
-    fit(config, run, **parts, class_prior=prior)
+    fit(config, run, **parts)
     bias = load(run).get_layer("logits").get_weights()[1]
-    np.testing.assert_allclose(bias, np.log(prior), atol=1e-5)
+    shares = parts["train"].class_shares
+    assert shares.sum() == pytest.approx(1)
+    np.testing.assert_allclose(bias, np.log(np.maximum(shares, 1e-4)), atol=1e-5)
+
+
+def test_fused_model_is_the_image_only_run_joined_with_the_record(tmp_path: Path):
+    fused, image_only = RunFolder(tmp_path / "fused"), RunFolder(tmp_path / "image")
+    histories = [
+        fit(make_config(epochs=2), fused, **make_parts()),
+        fit(
+            make_config(epochs=2, modality="image"),
+            image_only,
+            **make_parts(modality="image"),
+        ),
+    ]
+    columns = ["loss", "val_loss", "val_macro_auroc"]
+    pd.testing.assert_frame_equal(*(history[columns] for history in histories))
+    models = load(fused), load(image_only)
+    assert [tensor.name for tensor in models[0].inputs] == ["image", "metadata"]
+    for layer in models[1].layers:
+        if layer.name != "logits":
+            ours = models[0].get_layer(layer.name).get_weights()
+            for one, other in zip(ours, layer.get_weights(), strict=True):
+                np.testing.assert_array_equal(one, other)
+    assert not fused.checkpoints.exists()
 
 
 def test_loss_that_is_not_finite_ends_training(tmp_path: Path):

@@ -106,6 +106,16 @@ class Batches(keras.utils.PyDataset):
         """Which rows this epoch's batches take, in turn, int64, shape (n,)."""
         return self._order
 
+    @property
+    def class_shares(self) -> np.ndarray:
+        """Share of each class in what the loss sees, float64, shape (num_classes,)."""
+        if self._targets is None:
+            raise ValueError("batches: targets are needed. Received: none.")
+        weights = np.ones(len(self._targets))
+        for given in (self._shares, self._sample_weights):
+            weights *= 1.0 if given is None else given
+        return np.average(self._targets, axis=0, weights=weights)
+
     def set_epoch(self, epoch: int) -> None:
         """Sets the epoch, and with it the order.
 

@@ -96,7 +96,6 @@ def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
             list(data.table["findings"].iloc[val]), data.records.vocabulary
         ),
         vocabulary=data.records.vocabulary,
-        class_prior=_class_prior(config, data),
     )
 
 
@@ -268,13 +267,6 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
 
 def _max_shift(config: Config) -> int:
     return round(config.training.max_shift * config.data.image_size)
-
-
-def _class_prior(config: Config, data: TrainingData) -> np.ndarray | None:
-    """The classes' shares, where training sees them as they are."""
-    if config.training.imbalance != "none":
-        return None
-    return data.targets.matrix[data.rows("train")].mean(axis=0)
 
 
 def _with_cache(config: Config, cache: Cache) -> Config:

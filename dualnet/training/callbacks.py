@@ -69,18 +69,26 @@ class EpochScores(keras.callbacks.Callback):
         train_seconds = time.perf_counter() - self._started
         logs = {} if logs is None else logs
         model: Any = self.model
-        probabilities, val_loss = score_batches(model, self._val)
         logs["epoch"] = epoch + 1
-        logs["val_loss"] = val_loss
-        logs[SCORE] = macro_auroc(
+        logs.update(self.score(model))
+        logs["learning_rate"] = float(_to_numpy(model.optimizer.learning_rate))
+        logs["seconds"] = time.perf_counter() - self._started
+        logs["images_per_second"] = self._num_images / train_seconds
+
+    def score(self, model: keras.Model) -> dict[str, float]:
+        """Returns a model's `val_loss` and `val_macro_auroc`.
+
+        Args:
+            model: A dual classifier that takes the validation batches.
+        """
+        probabilities, val_loss = score_batches(model, self._val)
+        score = macro_auroc(
             self._val_labels,
             probabilities,
             class_names=self._vocabulary.class_names,
             negative=self._vocabulary.negative,
         )
-        logs["learning_rate"] = float(_to_numpy(model.optimizer.learning_rate))
-        logs["seconds"] = time.perf_counter() - self._started
-        logs["images_per_second"] = self._num_images / train_seconds
+        return {"val_loss": val_loss, SCORE: score}
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -112,4 +112,13 @@ def set_class_prior(model: keras.Model, prior: np.ndarray) -> None:
     """
     logits = model.get_layer("logits")
     kernel, _ = logits.get_weights()
-    logits.set_weights([kernel, np.log(np.maximum(prior, MIN_PRIOR))])
+    logits.set_weights([kernel, log_prior(prior)])
+
+
+def log_prior(prior: np.ndarray) -> np.ndarray:
+    """Returns the logarithm of a class prior; a class that nobody has keeps a little.
+
+    Args:
+        prior: Share of each class, shape (num_classes,).
+    """
+    return np.log(np.maximum(prior, MIN_PRIOR))
