@@ -35,7 +35,8 @@ from dualnet.evaluation.bootstrap import (
     resample_patients,
 )
 from dualnet.findings import NIH
-from dualnet.jobs.evaluate import judge, predict_rows, read_run
+from dualnet.jobs.evaluate import judge, predict_rows
+from dualnet.jobs.finished import read_run
 from dualnet.jobs.train import TrainingData, fit_run, read_training_data
 from dualnet.runs import RunFolder
 from dualnet.scores import auroc_per_class

@@ -145,7 +145,9 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option("--data", help="Another dataset; none: the run's.")
     ] = None,
-    part: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    part: Annotated[
+        str | None, typer.Option(help="train, val or test; none: test.")
+    ] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, help="Draw patients: about so many pictures.")
     ] = None,
@@ -153,13 +155,25 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; none: RUN/evaluation.")
     ] = None,
+    training_patients: Annotated[
+        str,
+        typer.Option(
+            help="Patients that the run was fitted on: refuse, leave-out or score."
+        ),
+    ] = "refuse",
 ) -> None:
     """Judge a run beside its baselines, and say in words what they show."""
     load_framework()
     from dualnet.jobs.evaluate import evaluate_run
 
     result = evaluate_run(
-        run, data=data, part=part, sample=sample, cache=cache, out=out
+        run,
+        data=data,
+        part=part,
+        sample=sample,
+        cache=cache,
+        out=out,
+        training_patients=training_patients,
     )
     typer.echo(result.evaluation.text())
     typer.echo(f"evaluation: {result.folder}")

@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "metadata_encoder.json"
 
     @property
+    def split(self) -> Path:
+        """The part of each radiograph, as `split.json` certifies it."""
+        return self.path / "split.csv"
+
+    @property
     def history(self) -> Path:
         """One row an epoch: losses, scores, seconds, pictures a second."""
         return self.path / "history.csv"
@@ -139,12 +144,12 @@ class RunFolder:
 
     def write_split(self, split: pd.DataFrame, certificate: dict[str, Any]) -> None:
         """Writes `split.csv` and its certificate `split.json`."""
-        write_table(self.path / "split.csv", split)
+        write_table(self.split, split)
         write_json(self.path / "split.json", certificate)
 
     def read_split(self) -> pd.DataFrame:
         """Reads `split.csv`: `image_id`, `patient_id`, `part`."""
-        return pd.read_csv(self.path / "split.csv", dtype="str", keep_default_na=False)
+        return pd.read_csv(self.split, dtype="str", keep_default_na=False)
 
     def read_certificate(self) -> dict[str, Any]:
         """Reads `split.json`."""

@@ -12,7 +12,8 @@ import pytest
 
 from dualnet.config import Config, read_config
 from dualnet.errors import ConfigError, RecordError, RunError
-from dualnet.jobs.evaluate import evaluate_run, read_run
+from dualnet.jobs.evaluate import evaluate_run
+from dualnet.jobs.finished import read_run
 from dualnet.jobs.prepare import prepare_data
 from dualnet.jobs.train import train_run
 from dualnet.jobs.visualize import visualize_run

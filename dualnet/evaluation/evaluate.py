@@ -22,6 +22,7 @@ from dualnet.evaluation.bootstrap import (
     resample_mean,
     resample_patients,
 )
+from dualnet.evaluation.caution import caution
 from dualnet.evaluation.metrics import (
     LOG_LOSS_CLIP,
     mean_over_findings,
@@ -77,7 +78,7 @@ class Evaluation:
         return summary_table(self.metrics)
 
     def text(self) -> str:
-        """Returns both tables and the verdict, in at most 100 columns."""
+        """Returns a caution if one is due, both tables and the verdict."""
         return format_table(self.metrics)
 
 
@@ -109,7 +110,10 @@ def evaluate(
         check_probabilities(prediction.probabilities, truth, name=name)
         check_scores(prediction.scores, truth, name=name)
     draws = resample_patients(truth.patient_ids, num_resamples=resamples, seed=seed)
-    metrics = _plain(_collect_metrics(truth, judged, draws))
+    metrics = {
+        "caution": caution(table["part"].tolist() if "part" in table else []),
+        **_plain(_collect_metrics(truth, judged, draws)),
+    }
     metrics["verdict"] = judge(metrics, probabilities, truth)
     return Evaluation(
         truth=truth,

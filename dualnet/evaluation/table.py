@@ -67,7 +67,7 @@ def summary_table(metrics: Mapping[str, Any]) -> list[list[str]]:
 
 
 def format_table(metrics: Mapping[str, Any]) -> str:
-    """Writes both tables and the verdict.
+    """Writes the caution, if one is due, then both tables and the verdict.
 
     Args:
         metrics: Plain values, as `evaluate` collects them.
@@ -84,7 +84,9 @@ def format_table(metrics: Mapping[str, Any]) -> str:
         fill(line, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
         for line in metrics["verdict"]["lines"]
     ]
-    return "\n\n".join([*tables, "\n".join(verdict)])
+    said = metrics.get("caution")
+    first = [fill(said, COLUMNS, break_on_hyphens=False)] if said else []
+    return "\n\n".join([*first, *tables, "\n".join(verdict)])
 
 
 def _baseline_names(metrics: Mapping[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from dualnet.explain.activations import (
     first_filters,
     fusion_parts,
 )
-from dualnet.jobs.evaluate import FinishedRun, load_model, read_run
+from dualnet.jobs.finished import FinishedRun, load_model, read_run
 from dualnet.plots.pages import ActivationPage, write_activation_pages
 
 logger = logging.getLogger(__name__)
