@@ -110,6 +110,36 @@ def prepare(
 
 
 @app.command()
+def export_folders(  # noqa: PLR0913 - one argument an option
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    finding: Annotated[str, typer.Option(help="Class: this is among the labels.")],
+    against: Annotated[str, typer.Option(help="The other class.")],
+    data: Data = None,
+    format: Format = None,  # noqa: A002 - the option's name
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy pictures; else link them.")
+    ] = False,
+    split: Annotated[
+        bool, typer.Option("--split", help="Folders train, val, test, by patient.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Decides who goes where.")] = 0,
+    overrides: Overrides = None,
+) -> None:
+    """Sort the pictures of a two-class task into one folder a class."""
+    from dualnet.config import read_config
+    from dualnet.jobs.export_folders import export_folders as export
+
+    options = [*_options(data=data, format=format), f"seed={seed}"]
+    config = read_config(overrides=[*options, *(overrides or [])])
+    exported = export(
+        config, out, finding=finding, against=against, copy=copy, split=split
+    )
+    for line in exported.lines():
+        typer.echo(line)
+    typer.echo(f"folders: {out}")
+
+
+@app.command()
 def train(  # noqa: PLR0913 - one argument an option
     run: Annotated[Path, typer.Option("--run", help="Run folder to write.")],
     preset: Preset = "xnet",

@@ -1,8 +1,9 @@
-"""Files that are whole or absent: written beside themselves, then renamed."""
+"""Files and folders that are whole or absent: written beside themselves, then renamed."""
 
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +51,46 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a parent that is a file has nothing in it
             unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yields a folder beside `path` to fill; it is renamed to `path` at the end.
+
+    If the block raises, the unfinished folder is removed and `path` is as it was.
+
+    Args:
+        path: The folder to write; absent, or an empty folder.
+
+    Yields:
+        The folder to fill, in the same parent.
+
+    Raises:
+        StorageError: If the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp()) / "pictures"
+        >>> with atomic_folder(folder) as unfinished:
+        ...     _ = (unfinished / "a.txt").write_text("whole")
+        >>> (folder / "a.txt").read_text()
+        'whole'
+    """
+    path = path.resolve()  # a link to an empty folder cannot be renamed over
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: must be writable, with room on its disk. "
+            f"Received: {error.strerror or type(error).__name__}"
+            f"{f' at {error.filename}' if error.filename else ''}. "
+            "Free some space or name another folder; nothing was half-written."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

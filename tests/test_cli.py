@@ -183,7 +183,9 @@ def test_a_failure_of_ours_gets_one_line_and_1(
     )
 
 
-@pytest.mark.parametrize("command", ["", "phantom", "prepare", "train", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["", "phantom", "prepare", "export-folders", "train", "evaluate"]
+)
 def test_help_loads_no_framework(command: str) -> None:
     code = (
         "import sys\n"

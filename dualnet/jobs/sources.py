@@ -1,4 +1,4 @@
-"""What every job starts from: the records named by the configuration, and their cache."""
+"""What every job starts from: the configured records, their parts and their cache."""
 
 import hashlib
 import logging
@@ -10,8 +10,9 @@ import pandas as pd
 from dualnet.config import Config
 from dualnet.data.cache import Cache, prepare_cache
 from dualnet.data.phantom import make_phantom
-from dualnet.data.readers import read_records
+from dualnet.data.readers import read_official_lists, read_records
 from dualnet.data.records import RecordSet
+from dualnet.data.split import check_split, split_by_ratios, split_official
 from dualnet.progress import show_progress
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,44 @@ def exclude_findings(records: RecordSet, findings: Sequence[str]) -> RecordSet:
         " or ".join(findings),
     )
     return left
+
+
+def split_patients(
+    table: pd.DataFrame, records: RecordSet, config: Config
+) -> pd.DataFrame:
+    """Divides the patients as the configuration says.
+
+    Args:
+        table: The rows to divide.
+        records: The dataset they are of.
+        config: The whole configuration.
+
+    Returns:
+        `image_id`, `patient_id`, `part`, in the order of `table`, checked.
+    """
+    split = config.split
+    if split.method == "official":
+        parts = split_official(
+            table,
+            read_official_lists(records.folder),
+            val=split.val,
+            seed=config.seed,
+            rare_findings=split.rare_findings,
+        )
+    else:
+        parts = split_by_ratios(
+            table,
+            ratios={"train": split.train, "val": split.val, "test": split.test},
+            seed=config.seed,
+            rare_findings=split.rare_findings,
+        )
+    check_split(parts)
+    sizes = parts["part"].value_counts()
+    logger.info(
+        "split by patient: %s; no patient in two parts",
+        ", ".join(f"{part} {sizes[part]:,}" for part in ("train", "val", "test")),
+    )
+    return parts
 
 
 def prepare(table: pd.DataFrame, config: Config, folder: Path | None) -> Cache:

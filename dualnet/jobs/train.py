@@ -13,17 +13,19 @@ from dualnet.data.batches import Batches
 from dualnet.data.cache import Cache
 from dualnet.data.labels import Targets, full_labels, make_targets
 from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
-from dualnet.data.readers import read_official_lists
 from dualnet.data.records import RecordSet
 from dualnet.data.split import (
     check_split,
     make_certificate,
     sample_patients,
-    split_by_ratios,
-    split_official,
 )
 from dualnet.errors import ConfigError
-from dualnet.jobs.sources import keep_cached, prepare, read_source
+from dualnet.jobs.sources import (
+    keep_cached,
+    prepare,
+    read_source,
+    split_patients,
+)
 from dualnet.runs import RunFolder, create_run
 from dualnet.training.fit import fit
 from dualnet.training.recipe import class_weights, sampling_weights
@@ -153,44 +155,6 @@ def check_modality(table: pd.DataFrame, config: Config) -> None:
             f"{', '.join(model.metadata_fields)}. Received: {model.modality}. "
             "Say --set model.modality=image."
         )
-
-
-def split_patients(
-    table: pd.DataFrame, records: RecordSet, config: Config
-) -> pd.DataFrame:
-    """Divides the patients as the configuration says.
-
-    Args:
-        table: The rows to divide.
-        records: The dataset they are of.
-        config: The whole configuration.
-
-    Returns:
-        `image_id`, `patient_id`, `part`, in the order of `table`, checked.
-    """
-    split = config.split
-    if split.method == "official":
-        parts = split_official(
-            table,
-            read_official_lists(records.folder),
-            val=split.val,
-            seed=config.seed,
-            rare_findings=split.rare_findings,
-        )
-    else:
-        parts = split_by_ratios(
-            table,
-            ratios={"train": split.train, "val": split.val, "test": split.test},
-            seed=config.seed,
-            rare_findings=split.rare_findings,
-        )
-    check_split(parts)
-    sizes = parts["part"].value_counts()
-    logger.info(
-        "split by patient: %s; no patient in two parts",
-        ", ".join(f"{part} {sizes[part]:,}" for part in ("train", "val", "test")),
-    )
-    return parts
 
 
 def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
