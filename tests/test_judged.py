@@ -375,3 +375,33 @@ def test_a_run_reads_its_parts(run: RunFolder) -> None:
     split = run.read_split()
     np.testing.assert_array_equal(finished.records["part"], split["part"])
     assert set(finished.fitted["part"]) == {"train", "val"}
+
+
+@pytest.mark.real_data
+def test_the_large_pictures_of_training_patients_are_counted(
+    real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [
+        f"data.path={real_data / 'nih'}",
+        f"data.cache={tmp_path / 'cache'}",
+        "data.image_size=32",
+        "split.rare_findings=train",
+        "model.modality=metadata",
+        "training.epochs=1",
+        "training.tensorboard=false",
+    ]
+    run = train_run(read_config(preset="xnet", overrides=options), tmp_path / "run")
+    data = tmp_path / "nih-1024"
+    data.mkdir()
+    (data / TABLE).symlink_to(real_data / "nih" / TABLE)
+    (data / "images").symlink_to(real_data / "nih-1024" / "images")
+    names = sorted(file.name for file in (data / "images").iterdir())
+    fitted = run.read_split().query("part != 'test'")
+    met = set(fitted["image_id"].str[:8])  # NIH's names begin with the patient
+    shared = [name for name in names if name[:8] in met]
+    assert 0 < len(shared) < len(names) == 80
+    line = refusal(run, "--data", str(data), capsys=capsys)
+    assert (
+        f"Received: {len(shared)} of 80 radiographs, of "
+        f"{len({name[:8] for name in shared})} patients, the first is {shared[0]}. "
+    ) in line

@@ -18,18 +18,27 @@ CHUNK = 256  # pictures digested at once: 16 MiB at 256 pixels
 
 
 def find_shared_patients(table: pd.DataFrame, fitted: pd.DataFrame) -> np.ndarray:
-    """Finds the radiographs of patients that are in both tables.
+    """Finds, for each radiograph, one of the same patient, or the same radiograph.
+
+    A radiograph's name counts as its patient's number does, within one source, so that
+    a table whose numbers lost their leading zeros hides nobody.
 
     Args:
-        table: Records, with `source` and `patient_id`.
+        table: Records, with `source`, `patient_id` and `image_id`.
         fitted: Records of the radiographs that a model was fitted on.
 
     Returns:
-        Which rows of `table`, bool, shape (rows,).
+        The position in `fitted` of such a radiograph, -1 where there is none; int64,
+        shape (rows,).
     """
-    keys = ["source", "patient_id"]
-    known = pd.MultiIndex.from_frame(fitted[keys])
-    return pd.MultiIndex.from_frame(table[keys]).isin(known)
+    positions = np.full(len(table), -1, dtype=np.int64)
+    for key in ("patient_id", "image_id"):
+        pairs = zip(fitted["source"], fitted[key], strict=True)
+        known = {pair: position for position, pair in enumerate(pairs)}
+        asked = zip(table["source"], table[key], strict=True)
+        found = np.array([known.get(pair, -1) for pair in asked], dtype=np.int64)
+        positions = np.where(positions < 0, found, positions)
+    return positions
 
 
 def find_shared_pictures(

@@ -110,9 +110,9 @@ def choose_foreign(
         )
     fitted = run.fitted
     table = records.pictured().assign(part=EXTERNAL)
-    parts = fitted.drop_duplicates("patient_id").set_index("patient_id")["part"]
-    shared = find_shared_patients(table, fitted)
-    table.loc[shared, "part"] = table.loc[shared, "patient_id"].map(parts)
+    found = find_shared_patients(table, fitted)
+    shared = found >= 0
+    table = _mark(table, shared, fitted, found)
     return _settle(table, shared, data=data, training_patients=training_patients)
 
 
@@ -145,9 +145,7 @@ def settle_pictures(
         return table
     # patients of the run's own are settled already
     same = (found >= 0) & table["part"].eq(EXTERNAL).to_numpy()
-    parts = table["part"].to_numpy(dtype="object")
-    parts[same] = fitted["part"].to_numpy(dtype="object")[found[same]]
-    table = table.assign(part=parts)
+    table = _mark(table, same, fitted, found)
     return _settle(
         table,
         same,
@@ -155,6 +153,15 @@ def settle_pictures(
         training_patients=training_patients,
         rule="no picture may be one of the run's train or val part under another name",
     )
+
+
+def _mark(
+    table: pd.DataFrame, shared: np.ndarray, fitted: pd.DataFrame, found: np.ndarray
+) -> pd.DataFrame:
+    """Gives shared radiographs the part of the run's that was found for them."""
+    parts = table["part"].to_numpy(dtype="object", copy=True)
+    parts[shared] = fitted["part"].to_numpy(dtype="object")[found[shared]]
+    return table.assign(part=parts)
 
 
 def _settle(
