@@ -9,9 +9,9 @@ from PIL import Image
 from dualnet.config import Config, read_config
 
 
-def write_pictures(root: Path, names: Iterable[str]) -> None:
-    """Writes pictures of 32 pixels, each of its own gray."""
-    for number, name in enumerate(names):
+def write_pictures(root: Path, names: Iterable[str], *, first: int = 0) -> None:
+    """Writes pictures of 32 pixels, each of its own gray, from `first` times 5 on."""
+    for number, name in enumerate(names, start=first):
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((32, 32), 5 * number % 256, np.uint8)).save(file)

@@ -274,7 +274,7 @@ def test_other_findings_are_refused(
     table = pd.read_csv(strangers / TABLE, dtype="str", keep_default_na=False)
     table.assign(**{"Finding Labels": "Cough"}).to_csv(strangers / TABLE, index=False)
     with pytest.raises(
-        RecordError, match=r"with the nih findings.*Received: other findings"
+        RecordError, match=r"with the nih classes.*Received: other classes"
     ):
         evaluate_run(copied.path, data=strangers)
 
