@@ -6,7 +6,7 @@ import pytest
 
 from dualnet.data.batches import Batches
 from dualnet.models.dual import build_dual_classifier
-from dualnet.training.halves import fit_metadata_half, join_halves
+from dualnet.training.halves import choose_weight, fit_metadata_half, join_halves
 
 SIZE, NUM_FEATURES, CLASSES = 32, 2, ("Edema", "Hernia", "No Finding")
 
@@ -78,4 +78,42 @@ def test_a_record_that_says_nothing_changes_nothing() -> None:
         np.asarray(fused({"image": image, "metadata": metadata})),
         np.asarray(image_only({"image": image})),
         rtol=1e-5,
+    )
+
+
+PRIOR = np.array([0.5, 0.5])
+UNSURE = np.tile(PRIOR, (4, 1))
+RIGHT = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
+TARGETS = np.eye(2)[[0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("record", "weight"),
+    [(RIGHT, 1.0), (1 - RIGHT, 0.0), (UNSURE, 0.0)],
+)
+def test_the_record_counts_as_much_as_validation_bears_out(
+    record: np.ndarray, weight: float
+) -> None:
+    assert choose_weight(UNSURE, record, TARGETS, prior=PRIOR) == weight
+
+
+def test_a_record_that_is_too_sure_counts_less() -> None:
+    # right three times of four: the least loss is at odds of 3, which .99 says .24 of
+    record = np.array([[0.99, 0.01], [0.99, 0.01], [0.99, 0.01], [0.99, 0.01]])
+    targets = np.eye(2)[[0, 0, 0, 1]]
+    assert choose_weight(UNSURE, record, targets, prior=PRIOR) == 0.2
+
+
+def test_the_weight_is_that_of_the_records_logits() -> None:
+    fused, image_only, metadata_only = map(build, ("fused", "image", "metadata"))
+    prior = np.array([0.2, 0.1, 0.7])
+    join_halves(fused, image_only, metadata_only, prior=prior, weight=0.5)
+    image = np.full((1, SIZE, SIZE, 1), 99.0, np.float32)
+    metadata = np.ones((1, NUM_FEATURES), np.float32)
+    ratio = np.asarray(metadata_only({"metadata": metadata})) / prior
+    product = np.asarray(image_only({"image": image})) * ratio**0.5
+    np.testing.assert_allclose(
+        np.asarray(fused({"image": image, "metadata": metadata})),
+        product / product.sum(),
+        rtol=1e-4,
     )

@@ -109,12 +109,21 @@ class Batches(keras.utils.PyDataset):
     @property
     def class_shares(self) -> np.ndarray:
         """Share of each class in what the loss sees, float64, shape (num_classes,)."""
-        if self._targets is None:
-            raise ValueError("batches: targets are needed. Received: none.")
-        weights = np.ones(len(self._targets))
+        weights = np.ones(len(self.targets))
         for given in (self._shares, self._sample_weights):
             weights *= 1.0 if given is None else given
-        return np.average(self._targets, axis=0, weights=weights)
+        return np.average(self.targets, axis=0, weights=weights)
+
+    @property
+    def targets(self) -> np.ndarray:
+        """All rows' targets, float32, shape (n, num_classes), in the rows' order.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if self._targets is None:
+            raise ValueError("batches: targets are needed. Received: none.")
+        return self._targets
 
     def set_epoch(self, epoch: int) -> None:
         """Sets the epoch, and with it the order.

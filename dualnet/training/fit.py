@@ -25,9 +25,10 @@ from dualnet.training.callbacks import (
     HistoryFile,
     StopAtNaN,
     save_model,
+    score_batches,
 )
 from dualnet.training.events import EventFiles
-from dualnet.training.halves import fit_metadata_half, join_halves
+from dualnet.training.halves import choose_weight, fit_metadata_half, join_halves
 from dualnet.training.precision import (
     dtype_policy,
     resolve_compilation,
@@ -99,11 +100,18 @@ def fit(
     )
     best: Any = keras.models.load_model(run.image_half)
     fused = models["fused"]
-    join_halves(fused, best, models["metadata"], prior=train.class_shares)
+    prior = train.class_shares
+    probabilities = [
+        score_batches(half, val.with_modality(name))[0]
+        for name, half in (("image", best), ("metadata", models["metadata"]))
+    ]
+    weight = choose_weight(*probabilities, val.targets, prior=prior)
+    join_halves(fused, best, models["metadata"], prior=prior, weight=weight)
     save_model(fused, run.model)
     shutil.rmtree(run.checkpoints)
     logger.info(
-        "halves joined: val macro AUROC %.3f, of the image half alone %.3f",
+        "halves joined, record weighted %.1f: val macro AUROC %.3f, image half %.3f",
+        weight,
         score(val).score(fused)[SCORE],
         history[SCORE].max(),
     )

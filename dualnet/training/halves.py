@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.special import log_softmax
 
 from dualnet.data.batches import Batches, EpochOrder
 from dualnet.training.recipe import build_loss, log_prior
@@ -20,6 +21,8 @@ MAX_EPOCHS = 30
 PATIENCE = 3  # epochs without a lower validation loss
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 1e-3
+WEIGHTS = tuple(number / 10 for number in range(11))  # of the record, in the fusion
+MIN_PROBABILITY = 1e-7
 
 
 def fit_metadata_half(
@@ -64,17 +67,20 @@ def join_halves(
     metadata_only: keras.Model,
     *,
     prior: np.ndarray,
+    weight: float = 1.0,
 ) -> None:
     """Makes the fused logits the sum of both halves' less the logarithm of the prior.
 
     That is Bayes' rule where picture and record are independent within a class; the
-    prior, which both halves know, is counted once.
+    prior, which both halves know, is counted once. Where they are not, for the picture
+    shows age too, the record counts less.
 
     Args:
         fused: The model to fill; its weights are changed.
         image_only: Its fitted ablation.
         metadata_only: Its fitted ablation.
         prior: Share of each class among the training targets, shape (num_classes,).
+        weight: How much the record counts, from 0 to 1; see `choose_weight`.
 
     Reference:
         Kittler et al., On combining classifiers, IEEE Transactions on Pattern Analysis
@@ -89,5 +95,30 @@ def join_halves(
         kernels.append(kernel)
         biases.append(bias)
     # `fusion` begins with the image features
-    weights = [np.concatenate(kernels), np.sum(biases, axis=0) - log_prior(prior)]
-    fused.get_layer("logits").set_weights(weights)
+    kernel = np.concatenate([kernels[0], weight * kernels[1]])
+    bias = biases[0] + weight * (biases[1] - log_prior(prior))
+    fused.get_layer("logits").set_weights([kernel, bias])
+
+
+def choose_weight(
+    image: np.ndarray, metadata: np.ndarray, targets: np.ndarray, *, prior: np.ndarray
+) -> float:
+    """Chooses how much the record counts: the weight of the least validation loss.
+
+    Args:
+        image: Probabilities of the image half on the validation part, shape
+            (n, num_classes).
+        metadata: Those of the metadata half.
+        targets: One-hot or soft targets, shape (n, num_classes).
+        prior: Share of each class among the training targets, shape (num_classes,).
+
+    Returns:
+        One of `WEIGHTS`.
+    """
+    record = np.log(np.maximum(metadata, MIN_PROBABILITY)) - log_prior(prior)
+    picture = np.log(np.maximum(image, MIN_PROBABILITY))
+    losses = []
+    for weight in WEIGHTS:
+        logits = picture + weight * record
+        losses.append(-(targets * log_softmax(logits, axis=1)).sum(axis=1).mean())
+    return WEIGHTS[int(np.argmin(losses))]
