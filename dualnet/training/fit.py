@@ -101,12 +101,14 @@ def fit(
     best: Any = keras.models.load_model(run.image_half)
     fused = models["fused"]
     prior = train.class_shares
-    probabilities = [
-        score_batches(half, val.with_modality(name))[0]
-        for name, half in (("image", best), ("metadata", models["metadata"]))
-    ]
-    weight = choose_weight(*probabilities, val.targets, prior=prior)
-    join_halves(fused, best, models["metadata"], prior=prior, weight=weight)
+    metadata_only = models["metadata"]
+    weight = choose_weight(
+        score_batches(best, val.with_modality("image"))[0],
+        score_batches(metadata_only, val.with_modality("metadata"))[0],
+        val.targets,
+        prior=prior,
+    )
+    join_halves(fused, best, metadata_only, prior=prior, weight=weight)
     save_model(fused, run.model)
     shutil.rmtree(run.checkpoints)
     logger.info(
