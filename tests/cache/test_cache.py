@@ -5,27 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cache_cases import (
-    NUM_PICTURES,
-    PER_SHARD,
-    SIDE,
-    make_table,
-    prepare,
-)
+from cache_cases import NUM_PICTURES, SIDE, prepare
 
-from dualnet.data import cache_writer
 from dualnet.data.cache import open_cache, verify_cache
 from dualnet.errors import CacheError
-
-
-@pytest.fixture(autouse=True)
-def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_writer, "SHARD_PICTURES", PER_SHARD)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> pd.DataFrame:
-    return make_table(tmp_path / "images", NUM_PICTURES)
 
 
 def test_read_takes_positions_in_any_order_and_again(

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from cache_cases import (
     NUM_PICTURES,
-    PER_SHARD,
     SIDE,
     Calls,
     check_pixels,
@@ -30,17 +29,6 @@ from dualnet.data.cache_manifest import (
     write_manifest,
 )
 from dualnet.errors import CacheError, StorageError
-
-
-@pytest.fixture(autouse=True)
-def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_writer, "SHARD_PICTURES", PER_SHARD)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> pd.DataFrame:
-    return make_table(tmp_path / "images", NUM_PICTURES)
-
 
 # --- what it holds
 

@@ -29,17 +29,6 @@ from dualnet.data import cache_writer
 from dualnet.data.cache import open_cache, verify_cache
 from dualnet.errors import StorageError
 
-
-@pytest.fixture(autouse=True)
-def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_writer, "SHARD_PICTURES", PER_SHARD)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> pd.DataFrame:
-    return make_table(tmp_path / "images", NUM_PICTURES)
-
-
 # --- stopped at any moment
 
 
