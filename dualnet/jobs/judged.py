@@ -14,11 +14,11 @@ import pandas as pd
 from dualnet.config import Config
 from dualnet.data.cache import Cache, open_cache
 from dualnet.data.overlap import find_shared_patients, find_shared_pictures
+from dualnet.data.split import PARTS
 from dualnet.errors import CacheError, ConfigError, RecordError
 from dualnet.jobs.finished import FinishedRun
 from dualnet.jobs.sources import exclude_findings, read_source
 
-PARTS = ("train", "val", "test")
 EXTERNAL = "external"
 TRAINING_PATIENTS = ("refuse", "leave-out", "score")
 OPTION = "--training-patients"

@@ -12,7 +12,7 @@ from dualnet.data.cache import Cache, prepare_cache
 from dualnet.data.phantom import make_phantom
 from dualnet.data.readers import read_official_lists, read_records
 from dualnet.data.records import RecordSet
-from dualnet.data.split import check_split, split_by_ratios, split_official
+from dualnet.data.split import PARTS, check_split, split_by_ratios, split_official
 from dualnet.progress import show_progress
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def split_patients(
     sizes = parts["part"].value_counts()
     logger.info(
         "split by patient: %s; no patient in two parts",
-        ", ".join(f"{part} {sizes[part]:,}" for part in ("train", "val", "test")),
+        ", ".join(f"{part} {sizes[part]:,}" for part in PARTS),
     )
     return parts
 
