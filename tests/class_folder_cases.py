@@ -1,12 +1,10 @@
-"""Class folders by hand, and the shortest way through a whole run on them."""
+"""Class folders by hand."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-from dualnet.config import Config, read_config
 
 
 def write_pictures(root: Path, names: Iterable[str], *, first: int = 0) -> None:
@@ -23,24 +21,3 @@ def touch(root: Path, *names: str) -> None:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-
-
-def configure(data: Path, cache: Path, *overrides: str, preset: str = "xnet") -> Config:
-    """A configuration that trains in seconds."""
-    return read_config(
-        preset=preset,
-        overrides=[
-            f"data.path={data}",
-            f"data.cache={cache}",
-            "data.image_size=32",
-            "data.workers=1",
-            "split.train=0.5",
-            "split.val=0.25",
-            "split.test=0.25",
-            "training.epochs=1",
-            "training.batch_size=8",
-            "training.tensorboard=false",
-            "evaluation.resamples=20",
-            *overrides,
-        ],
-    )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 
 from dualnet.errors import RecordError
 from dualnet.evaluation.baselines import Prediction, fit_baselines
@@ -13,25 +14,7 @@ from dualnet.evaluation.verdict import outcome
 from dualnet.files import write_json
 from dualnet.findings import NIH, NO_FINDING, Vocabulary
 
-TINY = Vocabulary(
-    name="tiny", findings=("Edema", "Mass"), negative="No Finding", source="test"
-)
-EDEMA, MASS, NONE = 0, 1, 2
 NO_BASELINE: dict[str, Prediction] = {}
-
-
-def make_table(
-    findings: Sequence[tuple[str, ...]], *, rows_each: int = 1
-) -> pd.DataFrame:
-    numbers = range(len(findings))
-    return pd.DataFrame(
-        {
-            "image_id": [f"{number}.png" for number in numbers],
-            "patient_id": [f"p{number // rows_each}" for number in numbers],
-            "part": "test",
-            "findings": list(findings),
-        }
-    )
 
 
 def skilled(table: pd.DataFrame, vocabulary: Vocabulary, skill: float) -> np.ndarray:
@@ -50,7 +33,7 @@ def nih_table(num_rows: int = 240) -> pd.DataFrame:
         tuple(sorted(generator.choice(NIH.findings, size=2, replace=False)))
         for _ in range(num_rows // 2)
     ]
-    return make_table([*some, *[(NO_FINDING,)] * (num_rows // 2)], rows_each=2)
+    return make_table(*some, *[(NO_FINDING,)] * (num_rows // 2))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +69,7 @@ def evaluate_tiny(
     rows_each: int = 1,
 ) -> Evaluation:
     return evaluate(
-        make_table(findings, rows_each=rows_each),
+        make_table(*findings, rows_each=rows_each),
         probabilities,
         vocabulary=TINY,
         baselines=baselines,

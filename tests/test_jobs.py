@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import run_cases
 
 from dualnet.config import Config, read_config
 from dualnet.errors import ConfigError, RecordError, RunError
@@ -21,23 +22,13 @@ from dualnet.runs import RunFolder
 
 
 def configure(data: Path, cache: Path, *overrides: str) -> Config:
-    return read_config(
-        preset="xnet",
-        overrides=[
-            f"data.path={data}",
-            f"data.cache={cache}",
-            "data.image_size=32",
-            "data.workers=1",
-            "split.train=0.5",
-            "split.val=0.25",
-            "split.test=0.25",
-            "split.rare_findings=train",
-            "training.epochs=2",
-            "training.batch_size=16",
-            "training.tensorboard=false",
-            "evaluation.resamples=20",
-            *overrides,
-        ],
+    return run_cases.configure(
+        data,
+        cache,
+        "split.rare_findings=train",
+        "training.epochs=2",
+        "training.batch_size=16",
+        *overrides,
     )
 
 

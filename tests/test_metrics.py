@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as sklearn_metrics
+from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 
 from dualnet.errors import RecordError
 from dualnet.evaluation.metrics import (
@@ -24,25 +25,8 @@ from dualnet.evaluation.truth import (
     check_truth,
     make_truth,
 )
-from dualnet.findings import NIH, Vocabulary
+from dualnet.findings import NIH
 from dualnet.scores import auroc, macro_auroc
-
-TINY = Vocabulary(
-    name="tiny", findings=("Edema", "Mass"), negative="No Finding", source="test"
-)
-EDEMA, MASS, NO_FINDING = 0, 1, 2
-
-
-def make_table(*findings: tuple[str, ...]) -> pd.DataFrame:
-    numbers = range(len(findings))
-    return pd.DataFrame(
-        {
-            "image_id": [f"{number}.png" for number in numbers],
-            "patient_id": [f"p{number // 2}" for number in numbers],
-            "part": "test",
-            "findings": list(findings),
-        }
-    )
 
 
 @pytest.fixture
@@ -83,7 +67,7 @@ def test_truth_keeps_full_labels_and_the_first(truth: Truth) -> None:
         [False, True, False],
         [False, False, True],
     ]
-    assert truth.first.tolist() == [EDEMA, EDEMA, MASS, NO_FINDING]
+    assert truth.first.tolist() == [EDEMA, EDEMA, MASS, NONE]
     assert (truth.num_images, truth.num_patients, truth.part) == (4, 2, "test")
 
 
@@ -285,7 +269,7 @@ def test_empty_part_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"first": np.array([EDEMA, NO_FINDING])}, r"^1\.png: the first label"),
+        ({"first": np.array([EDEMA, NONE])}, r"^1\.png: the first label"),
         ({"first": np.array([EDEMA])}, r"^first: .*\(2,\)\. Received: shape=\(1,\)"),
         ({"patient_ids": np.array(["a"])}, r"^patient_ids: .*Received: shape=\(1,\)"),
         ({"labels": np.ones((2, 2), bool)}, r"^labels: .*Received: shape=\(2, 2\)"),

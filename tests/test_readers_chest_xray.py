@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from class_folder_cases import configure, touch, write_pictures
+from class_folder_cases import touch, write_pictures
+from run_cases import configure
 
 from dualnet.cli import main
 from dualnet.data.readers import read_records

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from class_folder_cases import configure, touch, write_pictures
+from class_folder_cases import touch, write_pictures
+from run_cases import configure
 
 from dualnet.data.readers import read_records
 from dualnet.data.readers.covid_radiography import (
