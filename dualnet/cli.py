@@ -16,6 +16,7 @@ import typer
 import dualnet
 from dualnet.errors import DualNetError
 from dualnet.framework import load_framework
+from dualnet.wording import number_of
 
 app = typer.Typer(
     name="dualnet",
@@ -79,7 +80,9 @@ def phantom(
             workers=workers,
             progress=progress,
         )
-    typer.echo(f"{images:,} radiographs of {patients:,} patients: {out}")
+    typer.echo(
+        f"{number_of(images, 'radiograph')} of {number_of(patients, 'patient')}: {out}"
+    )
 
 
 @app.command()
@@ -104,7 +107,7 @@ def prepare(
     config = read_config(overrides=[*options, *(overrides or [])])
     prepared = prepare_data(config, verify=verify)
     typer.echo(
-        f"{len(prepared.image_ids):,} pictures, {len(prepared.rejects):,} refused: "
+        f"{number_of(len(prepared), 'picture')}, {len(prepared.rejects):,} refused: "
         f"{prepared.folder}"
     )
 

@@ -156,7 +156,7 @@ def test_tiny_model_overfits_eight_images(image_branch: str):
         ({"metadata_units": ()}, r"Received: metadata_units=\(\)"),
         ({"metadata_units": (8, 0)}, r"Received: metadata_units=\(8, 0\)"),
         ({"class_names": ("Mass", "Mass")}, "Received: 2 names, 1 different"),
-        ({"class_names": ("Mass",)}, "Received: 1 names, 1 different"),
+        ({"class_names": ("Mass",)}, "Received: 1 name, 1 different"),
     ],
 )
 def test_setting_that_is_not_allowed_is_named_with_its_value(settings, message: str):

@@ -328,7 +328,7 @@ def test_a_patient_who_was_moved_across_is_refused(
     split = copied.read_split()
     first = split.loc[split["patient_id"].duplicated(keep=False), "image_id"].iloc[0]
     assert refusal(copied, capsys=capsys) == (
-        f"{copied.split}: no patient may be in two parts. Received: 1 shared patients, "
+        f"{copied.split}: no patient may be in two parts. Received: 1 shared patient, "
         f"the first radiograph is {first}. Restore the file that training wrote, or "
         "train the run again."
     )
@@ -365,7 +365,8 @@ def test_records_of_other_patients_are_refused(copied: RunFolder) -> None:
     first = records["image_id"].iloc[0]
     copied.write_records(records)
     with pytest.raises(
-        RunError, match=rf"records\.csv: .*1 radiographs that differ.*{first}"
+        RunError,
+        match=rf"records\.csv: .*other ones of 1 radiograph, the first is .*{first}",
     ):
         evaluate_run(copied.path)
 

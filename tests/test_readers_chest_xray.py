@@ -171,7 +171,7 @@ def test_second_copy_in_kaggles_zip_is_left_out_and_said(
         records = read_records(tmp_path)
     assert len(records.table) == 1
     assert "a second copy of the set, left out" in caplog.text
-    assert "1 files are no pictures" in caplog.text
+    assert "1 file left out, no picture" in caplog.text
 
 
 def test_linked_folders_are_followed(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_unknown_class_folder_is_named_and_counted(
     expected = (
         rf": {folder}/IM-1-1.png: must lie in a class folder \(train, val or test with "
         rf"NORMAL and PNEUMONIA\). Received: '{folder}', which holds 2 pictures. "
-        r"1 more pictures are bad. Move it away, or set bad ones aside with "
+        r"1 more picture is bad. Move it away, or set bad ones aside with "
         r"data.on_bad_row=set_aside"
     )
     with pytest.raises(RecordError, match=expected):

@@ -142,7 +142,7 @@ def test_pictures_that_lie_twice_are_said_and_the_first_counts(
     with caplog.at_level(logging.INFO):
         pictures = find_pictures(tmp_path)
     assert pictures == {"a.png": str(tmp_path / "images" / "a.png")}
-    assert "1 pictures lie there twice" in caplog.text
+    assert "1 picture found twice; the first counts" in caplog.text
 
 
 def test_pictures_that_no_row_names_are_counted(
@@ -177,7 +177,7 @@ def test_age_of_412_years_is_named_by_file_and_line(tmp_path: Path) -> None:
 
 def test_row_with_too_few_or_too_many_fields_is_named(tmp_path: Path) -> None:
     write_2020(tmp_path, ROWS_2020[0], "00000001_000.png,Mass,0", ROWS_2020[2] + ",,")
-    expected = "line 3: must have 11 fields, .*Received: 3 fields. 1 more rows are bad"
+    expected = "line 3: must have 11 fields, .*Received: 3 fields. 1 more row is bad"
     with pytest.raises(RecordError, match=expected):
         read_records(tmp_path)
     records = read_records(tmp_path, on_bad_row="set_aside")

@@ -267,7 +267,7 @@ def test_lists_that_share_a_patient_are_refused(table: pd.DataFrame) -> None:
     visits = table["image_id"][table["patient_id"] == "1"]
     table = pd.concat([table, table[table["image_id"] == visits.iloc[0]]])
     table.iloc[-1, table.columns.get_loc("image_id")] = "again.png"
-    with pytest.raises(RecordError, match=r"Received: 1 shared patients"):
+    with pytest.raises(RecordError, match=r"Received: 1 shared patient\. "):
         split_official(table, {**lists, "again.png": "test"}, val=0.1, seed=0)
 
 

@@ -20,6 +20,7 @@ from dualnet.data.cache_manifest import (
 )
 from dualnet.data.cache_writer import fill_cache, find_sources, list_rejects
 from dualnet.errors import CacheError
+from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
 
@@ -138,13 +139,13 @@ def prepare_cache(
     refused = int(names.isin(cache.rejects["image_id"]).sum())
     if refused == len(table):
         raise CacheError(
-            f"{folder}: at least one picture must be readable. Received: {refused:,} "
-            f"pictures, all refused. See {folder / 'rejects.csv'} for the reasons."
+            f"{folder}: at least one picture must be readable. Received: "
+            f"{number_of(refused, 'picture')}, all refused. See {folder / 'rejects.csv'} for the reasons."
         )
     logger.info(
-        "%s: %s pictures ready, %s refused (rejects.csv)",
+        "%s: %s ready, %s refused (rejects.csv)",
         folder,
-        f"{len(table) - refused:,}",
+        number_of(len(table) - refused, "picture"),
         f"{refused:,}",
     )
     return cache
@@ -181,4 +182,4 @@ def verify_cache(folder: Path) -> None:
     for shard in manifest.shards:
         if not is_undamaged(folder, shard):
             raise CacheError(explain_damage(folder / shard.file_name))
-    logger.info("%s: %s shards verified", folder, f"{len(manifest.shards):,}")
+    logger.info("%s: %s verified", folder, number_of(len(manifest.shards), "shard"))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from dualnet.errors import ConfigError, RecordError
 from dualnet.findings import Vocabulary
+from dualnet.wording import number_of
 
 COLUMNS = (
     "image_id",
@@ -124,7 +125,7 @@ class RecordSet:
         if rows.empty:
             raise RecordError(
                 f"{self.folder}: at least one row must have its picture. "
-                f"Received: {len(self.table):,} rows, 0 pictures. "
+                f"Received: {number_of(len(self.table), 'row')}, 0 pictures. "
                 "Unpack the pictures into an `images` folder beside the table."
             )
         return rows
@@ -164,7 +165,8 @@ def parse_records(
     if table.empty:
         raise RecordError(
             f"{where}: must hold at least one good row. "
-            f"Received: {len(reasons):,} bad rows. Use the dataset's own table."
+            f"Received: {number_of(len(reasons), 'bad row')}. "
+            "Use the dataset's own table."
         )
     return table, _make_rejects(reasons, text)
 
@@ -348,9 +350,8 @@ def _find_duplicates(image_id: pd.Series) -> dict[int, str]:
 
 def _describe_first(reasons: Mapping[int, str]) -> str:
     line = min(reasons)
-    more = f"{len(reasons) - 1:,} more rows are bad. " if len(reasons) > 1 else ""
     return (
-        f"line {line}: {reasons[line]} {more}"
+        f"line {line}: {reasons[line]} {describe_more(len(reasons) - 1, 'row')}"
         "Correct the row, or set bad rows aside with data.on_bad_row=set_aside."
     )
 
@@ -366,6 +367,20 @@ def _make_rejects(reasons: Mapping[int, str], text: pd.DataFrame) -> pd.DataFram
         },
         columns=list(REJECT_COLUMNS),
     )
+
+
+def describe_more(number: int, noun: str) -> str:
+    """Says how many more are bad, with a space behind it; nothing where none are.
+
+    Args:
+        number: How many besides the one that is named.
+        noun: What they are, such as `row`.
+
+    Returns:
+        Such as `"2 more rows are bad. "`.
+    """
+    verb = "is" if number == 1 else "are"
+    return f"{number_of(number, f'more {noun}')} {verb} bad. " if number else ""
 
 
 def _short(text: str) -> str:

@@ -15,6 +15,7 @@ from dualnet.data.labels import label_matrix
 from dualnet.data.patients import Deal, Patients, gather_patients
 from dualnet.data.records import SEXES, VIEW_POSITIONS
 from dualnet.errors import ConfigError, RecordError
+from dualnet.wording import number_of
 
 PARTS = ("train", "val", "test")
 RARE_FINDINGS = ("refuse", "train")
@@ -152,7 +153,7 @@ def check_split(split: pd.DataFrame) -> None:
     if shared:
         raise RecordError(
             "split: no patient may be in two parts. "
-            f"Received: {shared:,} shared patients. Split by patient."
+            f"Received: {number_of(shared, 'shared patient')}. Split by patient."
         )
 
 
@@ -194,7 +195,7 @@ def make_certificate(
     if part_of.keys() != set(images):
         raise RecordError(
             "split: must be of the images in the records. Received: "
-            f"{len(split):,} split and {len(table):,} records. Split these records."
+            f"{len(split):,} split and {number_of(len(table), 'record')}. Split these records."
         )
     dropped = targets_dropped.astype("object").where(targets_dropped.notna(), None)
     names = {name for names in set(table["findings"]) for name in names}

@@ -8,6 +8,7 @@ import pandas as pd
 from dualnet.data.labels import full_labels, make_targets
 from dualnet.errors import RecordError
 from dualnet.findings import Vocabulary
+from dualnet.wording import number_of
 
 SUM_TOLERANCE = 1e-3  # float32 softmax and six-digit tables stay well within it
 
@@ -168,7 +169,7 @@ def check_scores(scores: np.ndarray, truth: Truth, *, name: str) -> None:
     raise RecordError(
         f"{truth.image_ids[row]}: {name}: probabilities must be finite. "
         f"Received: {truth.class_names[column]}={scores[row, column]} "
-        f"({num_bad:,} of {truth.num_images:,} radiographs). "
+        f"({num_bad:,} of {number_of(truth.num_images, 'radiograph')}). "
         "Look for NaN in the inputs or the weights."
     )
 
@@ -179,6 +180,6 @@ def _refuse(bad: np.ndarray, truth: Truth, rule: str, received: np.ndarray) -> N
     row = int(np.argmax(bad))
     raise RecordError(
         f"{truth.image_ids[row]}: {rule}. Received: {received[row]:g} "
-        f"({int(bad.sum()):,} of {truth.num_images:,} radiographs). "
+        f"({int(bad.sum()):,} of {number_of(truth.num_images, 'radiograph')}). "
         "Give the softmax's outputs."
     )

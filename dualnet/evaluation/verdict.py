@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dualnet.evaluation.truth import Truth
+from dualnet.wording import number_of
 
 ALWAYS = 0.99  # a class that is the answer to such a share of the rows is the only one
 SAME = 1e-4  # probabilities that vary by less do not depend on the radiograph
@@ -119,7 +120,7 @@ def _describe_collapse(
         accuracy = format_number(metrics["model"]["first_label"]["accuracy"])
         lines.append(
             f'This model always says "{always}": it is the likeliest class of '
-            f"{answers:,} of {metrics['num_images']:,} radiographs. "
+            f"{answers:,} of {number_of(metrics['num_images'], 'radiograph')}. "
             f"Its accuracy, {accuracy}, is about that class's share."
         )
     if same:
@@ -143,8 +144,9 @@ def _macro_lines(metrics: Mapping[str, Any], outcomes: Mapping[str, str]) -> lis
     lines = [
         f"Macro AUROC {format_number(macro['auroc'])} "
         f"{format_interval(macro['auroc_interval'])} over {macro['num_defined']} of "
-        f"{num_findings} findings{undefined if macro['undefined'] else ''}, "
-        f"{metrics['num_images']:,} radiographs of {metrics['num_patients']:,} patients."
+        f"{number_of(num_findings, 'finding')}{undefined if macro['undefined'] else ''}, "
+        f"{number_of(metrics['num_images'], 'radiograph')} of "
+        f"{number_of(metrics['num_patients'], 'patient')}."
     ]
     for name in outcomes:
         value = metrics["differences"][name]["macro_auroc"]

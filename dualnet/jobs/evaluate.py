@@ -31,6 +31,7 @@ from dualnet.jobs.sources import keep_cached, prepare
 from dualnet.plots.evaluation import plot_evaluation
 from dualnet.plots.style import save_figure
 from dualnet.runs import write_table
+from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +170,9 @@ def _draw(table: pd.DataFrame, sample: int | None, seed: int) -> pd.DataFrame:
     if sample is None:
         return table
     drawn = sample_patients(table, num_images=sample, seed=seed)
-    logger.info("%s of %s radiographs judged", f"{len(drawn):,}", f"{len(table):,}")
+    logger.info(
+        "%s of %s judged", f"{len(drawn):,}", number_of(len(table), "radiograph")
+    )
     return drawn
 
 

@@ -19,6 +19,7 @@ from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
 from dualnet.files import atomic_folder
 from dualnet.jobs.sources import read_source, split_patients
+from dualnet.wording import number_of
 
 TABLE = "folders.csv"
 
@@ -50,10 +51,11 @@ class ExportedFolders:
         counts = self.table.groupby(folders)["patient_id"]
         return [
             *(
-                f"{name}: {len(rows):,} pictures of {rows.nunique():,} patients"
+                f"{name}: {number_of(len(rows), 'picture')} of "
+                f"{number_of(rows.nunique(), 'patient')}"
                 for name, rows in counts
             ),
-            f"left out: {self.num_neither:,} radiographs with neither label, "
+            f"left out: {number_of(self.num_neither, 'radiograph')} with neither label, "
             f"{self.num_without_picture:,} without a picture",
             f"with both labels, so in the folder of the finding: {self.num_both:,}",
         ]
@@ -142,7 +144,8 @@ def _check_classes(
             labelled = members.positive if name == members.finding else members.negative
             raise RecordError(
                 f"{records.folder}: at least one radiograph of each class must have "
-                f"its picture. Received: {name!r} with {int(labelled.sum()):,} rows, "
+                f"its picture. Received: {name!r} with "
+                f"{number_of(labelled.sum(), 'row')}, "
                 "0 pictures. Unpack more pictures, or name another class."
             )
 

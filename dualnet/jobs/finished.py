@@ -14,6 +14,7 @@ from dualnet.errors import RunError
 from dualnet.files import sha256
 from dualnet.findings import VOCABULARIES, Vocabulary
 from dualnet.runs import RunFolder, open_run
+from dualnet.wording import number_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,8 @@ def _check_split(
         first = split.loc[parts > 1, "image_id"].iloc[0]
         raise RunError(
             f"{run.split}: no patient may be in two parts. "
-            f"Received: {shared:,} shared patients, the first radiograph is {first}. "
+            f"Received: {number_of(shared, 'shared patient')}, the first radiograph is "
+            f"{first}. "
             "Restore the file that training wrote, or train the run again."
         )
     if sha256(run.split) != certificate.get("split_sha256"):
@@ -131,8 +133,8 @@ def _join_parts(
     if differ:
         raise RunError(
             f"{run.path}/records.csv: must hold the radiographs and patients of "
-            f"split.csv. Received: {len(differ):,} radiographs that differ, the first "
-            f"is {differ[0]}. "
+            f"split.csv. Received: other ones of {number_of(len(differ), 'radiograph')}, "
+            f"the first is {differ[0]}. "
             "Restore the file that training wrote, or train the run again."
         )
     return records.merge(split[["image_id", "part"]], on="image_id", validate="1:1")

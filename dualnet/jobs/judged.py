@@ -18,6 +18,7 @@ from dualnet.data.split import PARTS
 from dualnet.errors import CacheError, ConfigError, RecordError
 from dualnet.jobs.finished import FinishedRun
 from dualnet.jobs.sources import exclude_findings, read_source
+from dualnet.wording import number_of
 
 EXTERNAL = "external"
 TRAINING_PATIENTS = ("refuse", "leave-out", "score")
@@ -189,8 +190,8 @@ def _settle(
 def _count(shared: np.ndarray, table: pd.DataFrame) -> str:
     rows = table[shared]
     return (
-        f"{len(rows):,} of {len(table):,} radiographs, of "
-        f"{rows['patient_id'].nunique():,} patients, "
+        f"{len(rows):,} of {number_of(len(table), 'radiograph')}, of "
+        f"{number_of(rows['patient_id'].nunique(), 'patient')}, "
         f"the first is {rows['image_id'].iloc[0]}"
     )
 

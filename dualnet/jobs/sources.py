@@ -14,6 +14,7 @@ from dualnet.data.readers import read_official_lists, read_records
 from dualnet.data.records import RecordSet
 from dualnet.data.split import PARTS, check_split, split_by_ratios, split_official
 from dualnet.progress import show_progress
+from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +42,9 @@ def read_source(config: Config) -> RecordSet:
         records = exclude_findings(records, data.exclude_findings)
     counts = records.counts
     logger.info(
-        "%s: %s rows read, %s set aside, %s without a picture, %s used",
+        "%s: %s read, %s set aside, %s without a picture, %s used",
         records.folder,
-        f"{counts['read']:,}",
+        number_of(counts["read"], "row"),
         f"{counts['set_aside']:,}",
         f"{counts['without_picture']:,}",
         f"{len(records.table) - counts['without_picture']:,}",
@@ -63,9 +64,9 @@ def exclude_findings(records: RecordSet, findings: Sequence[str]) -> RecordSet:
     """
     left = records.without(findings)
     logger.info(
-        "%s of %s rows left out: %s",
+        "%s of %s left out: %s",
         f"{left.num_excluded:,}",
-        f"{len(records.table):,}",
+        number_of(len(records.table), "row"),
         " or ".join(findings),
     )
     return left
@@ -161,9 +162,9 @@ def keep_cached(table: pd.DataFrame, cache: Cache) -> pd.DataFrame:
     refused = int((~cached).sum())
     if refused:
         logger.info(
-            "%s of %s pictures refused: see %s",
+            "%s of %s refused: see %s",
             f"{refused:,}",
-            f"{len(table):,}",
+            number_of(len(table), "picture"),
             cache.folder / "rejects.csv",
         )
     return table[cached].reset_index(drop=True)

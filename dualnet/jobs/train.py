@@ -29,6 +29,7 @@ from dualnet.jobs.sources import (
 from dualnet.runs import RunFolder, create_run
 from dualnet.training.fit import fit
 from dualnet.training.recipe import class_weights, sampling_weights
+from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ def read_training_data(config: Config) -> TrainingData:
     table = records.pictured()
     if config.data.sample is not None:
         table = sample_patients(table, num_images=config.data.sample, seed=config.seed)
-        logger.info("%s radiographs sampled, by patient", f"{len(table):,}")
+        logger.info("%s sampled, by patient", number_of(len(table), "radiograph"))
     check_modality(table, config)
     split = split_patients(table, records, config)
     cache = prepare(table, config, records.folder)

@@ -10,6 +10,7 @@ from dualnet.errors import ConfigError
 from dualnet.models.image_branch import IMAGE_BRANCHES
 from dualnet.models.metadata_branch import apply_metadata_branch
 from dualnet.models.seeds import glorot_uniform
+from dualnet.wording import number_of
 
 MODALITIES = ("fused", "image", "metadata")
 MIN_IMAGE_SIZE = 32  # five halvings leave one pixel
@@ -128,6 +129,7 @@ def _check_classes(class_names: Sequence[str]) -> None:
     if len(set(class_names)) < max(2, len(class_names)):
         raise ConfigError(
             "model: `class_names` must be two or more, each once. "
-            f"Received: {len(class_names)} names, {len(set(class_names))} different. "
+            f"Received: {number_of(len(class_names), 'name')}, "
+            f"{len(set(class_names))} different. "
             "Take a vocabulary's class_names."
         )

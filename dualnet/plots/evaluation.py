@@ -17,6 +17,7 @@ from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.metrics import roc_points
 from dualnet.plots import style
 from dualnet.plots.style import Look, display_name, new_figure, styled
+from dualnet.wording import number_of
 
 ROC_COLUMNS = 3
 DARK = 0.5  # from this share on, a cell is dark and its text white
@@ -176,7 +177,8 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
 def _describe_rows(evaluation: Evaluation) -> str:
     metrics = evaluation.metrics
     return (
-        f"{metrics['num_images']:,} radiographs of {metrics['num_patients']:,} patients"
+        f"{number_of(metrics['num_images'], 'radiograph')} of "
+        f"{number_of(metrics['num_patients'], 'patient')}"
     )
 
 

@@ -20,6 +20,7 @@ from dualnet.data.phantom.table import Visit, draw_visits
 from dualnet.errors import ConfigError, RecordError, StorageError
 from dualnet.files import write_json, write_text
 from dualnet.findings import NO_FINDING
+from dualnet.wording import number_of
 
 VERSION = 2  # raised whenever the same parameters draw other bytes
 TABLE_NAME = "Data_Entry_2017_v2020.csv"
@@ -162,7 +163,8 @@ def _is_made(folder: Path, parameters: dict[str, int]) -> bool:
     num_found = sum(1 for _ in (folder / "images").glob("*.png"))
     if num_found != parameters["num_images"]:
         raise RecordError(
-            f"{folder}: must hold {parameters['num_images']:,} pictures. "
+            f"{folder}: must hold "
+            f"{number_of(parameters['num_images'], 'picture')}. "
             f"Received: {num_found:,}. Empty the folder and make the phantom again."
         )
     return True

@@ -42,6 +42,7 @@ from dualnet.data.readers.class_folders import (
 from dualnet.data.records import RecordSet
 from dualnet.errors import RecordError
 from dualnet.findings import CHEST_XRAY
+from dualnet.wording import number_of
 
 PARTS = ("train", "val", "test")
 CLASSES = {"NORMAL": "Normal", "PNEUMONIA": "Pneumonia"}
@@ -188,12 +189,12 @@ def _note_recurring(records: RecordSet) -> RecordSet:
         "series_in_several_folders": _count_recurring(details["series"], details),
     }
     logger.info(
-        "%s: %s pictures of %s patients; %s of the patients lie in more than one of %s "
+        "%s: %s of %s; %s of the patients lie in more than one of %s "
         "(%s if causes and prefixes tell patients apart) and are kept together; "
         "no age, sex or view is known",
         records.folder,
-        f"{len(records.table):,}",
-        f"{patients.nunique():,}",
+        number_of(len(records.table), "picture"),
+        number_of(patients.nunique(), "patient"),
         f"{notes['patients_in_several_folders']:,}",
         ", ".join(part for part in PARTS if (records.folder / part).is_dir()),
         f"{notes['series_in_several_folders']:,}",

@@ -17,9 +17,11 @@ from dualnet.data.records import (
     TEXT,
     RecordSet,
     check_on_bad_row,
+    describe_more,
 )
 from dualnet.errors import RecordError
 from dualnet.findings import Vocabulary
+from dualnet.wording import number_of
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 JUNK = ("__MACOSX",)  # what macOS puts into a zip beside the files
@@ -67,7 +69,7 @@ def scan_pictures(root: Path, *, skip: Collection[str] = ()) -> list[str]:
         others += len(shown) - len(pictures)
         found += [str(below / name) for name in pictures]
     if others:
-        logger.info("%s: %s files are no pictures", root, f"{others:,}")
+        logger.info("%s: %s left out, no picture", root, number_of(others, "file"))
     return sorted(found)
 
 
@@ -117,7 +119,7 @@ def describe_outside(picture: str, sizes: Mapping[str, int], needs: str) -> str:
     folder = str(PurePosixPath(picture).parent)
     return (
         f"must lie in a class folder ({needs}). "
-        f"Received: {folder!r}, which holds {sizes[folder]:,} pictures."
+        f"Received: {folder!r}, which holds {number_of(sizes[folder], 'picture')}."
     )
 
 
@@ -170,16 +172,16 @@ def _check_reasons(
         return
     if on_bad_row == "error":
         picture, reason = next(iter(reasons.items()))
-        more = len(reasons) - 1
         raise RecordError(
             f"{root}: {picture}: {reason} "
-            f"{f'{more:,} more pictures are bad. ' if more else ''}"
+            f"{describe_more(len(reasons) - 1, 'picture')}"
             "Move it away, or set bad ones aside with data.on_bad_row=set_aside."
         )
     if not num_good:
         raise RecordError(
             f"{root}: must hold at least one good picture. "
-            f"Received: {len(reasons):,} bad ones. Use the dataset's own folders."
+            f"Received: {number_of(len(reasons), 'bad one')}. "
+            "Use the dataset's own folders."
         )
     folders = count_by_folder(list(reasons))
     listed = ", ".join(f"{count:,} of {name}" for name, count in folders.items())

@@ -40,6 +40,7 @@ from dualnet.data.readers.text_table import read_text_table
 from dualnet.data.records import RecordSet
 from dualnet.errors import RecordError
 from dualnet.findings import COVID_RADIOGRAPHY
+from dualnet.wording import number_of
 
 CLASSES = {
     "COVID": "COVID",
@@ -134,11 +135,11 @@ def _note_unknown(records: RecordSet) -> RecordSet:
     table = records.table
     unknown = int((table["patient_id"] == table["image_id"]).sum())
     logger.info(
-        "%s: %s pictures; the patient of %s is not known: each counts as a patient of "
+        "%s: %s; the patient of %s is not known: each counts as a patient of "
         "its own, and one patient's pictures may lie in two parts; no age, sex or view "
         "is known",
         records.folder,
-        f"{len(table):,}",
+        number_of(len(table), "picture"),
         f"{unknown:,}",
     )
     return replace(records, notes={"pictures_without_patient": unknown})

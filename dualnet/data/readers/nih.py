@@ -17,6 +17,7 @@ from dualnet.data.readers.text_table import read_text_table
 from dualnet.data.records import COLUMNS, TEXT, RecordSet, parse_records
 from dualnet.errors import RecordError
 from dualnet.findings import NIH
+from dualnet.wording import number_of
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv", "sample_labels.csv")
 OFFICIAL_LISTS = {"train_val": "train_val_list.txt", "test": "test_list.txt"}
@@ -70,11 +71,11 @@ def read_nih(folder: Path, *, on_bad_row: str = "error") -> RecordSet:
     table["source"] = NIH.name
     unnamed = len(set(pictures).difference(names.tolist()))
     logger.info(
-        "%s: %s rows, %s set aside; %s pictures that no row names",
+        "%s: %s, %s set aside; %s that no row names",
         file.name,
-        f"{len(table):,}",
+        number_of(len(table), "row"),
         f"{len(rejects):,}",
-        f"{unnamed:,}",
+        number_of(unnamed, "picture"),
     )
     return RecordSet(
         table=table.loc[:, list(COLUMNS)],
@@ -109,7 +110,9 @@ def find_pictures(folder: Path) -> dict[str, str]:
             found = {**pictures, **found}
     if repeated:
         logger.info(
-            "%s: %s pictures lie there twice; the first counts", folder, repeated
+            "%s: %s found twice; the first counts",
+            folder,
+            number_of(repeated, "picture"),
         )
     return found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from dualnet.errors import RecordError
+from dualnet.wording import number_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def _find_columns(
             # the header is not echoed: without one, it is a patient's row
             raise RecordError(
                 f"{where} line 1: the header must name one column `{name}`. "
-                f"Received: {times} of {len(header)} columns. "
+                f"Received: {times} of {number_of(len(header), 'column')}. "
                 "Use the dataset's own table."
             )
     return {found.index(normalize(name)): to for name, to in columns.items()}
@@ -119,8 +120,8 @@ def _find_irregular(lines: list[str], num_fields: int) -> dict[int, str]:
     return {
         number: ""
         if fields is None
-        else f"must have {num_fields} fields, as the header has. "
-        f"Received: {f'{len(fields)} fields' if fields else 'a quote left open'}."
+        else f"must have {number_of(num_fields, 'field')}, as the header has. "
+        f"Received: {number_of(len(fields), 'field') if fields else 'a quote left open'}."
         for number, fields in found.items()
         if fields is None or len(fields) != num_fields
     }
