@@ -30,11 +30,12 @@ def read_source(config: Config) -> RecordSet:
 
     Returns:
         The records, with rows whose picture is not on disk, without the findings
-        that are excluded.
+        that are excluded; paths are absolute.
     """
     data = config.data
+    folder = data.path or _make_phantom(config)
     records = read_records(
-        data.path or _make_phantom(config),
+        folder.absolute(),  # a run keeps the paths, and is read from any folder
         format=data.format,
         on_bad_row=data.on_bad_row,
     )
