@@ -231,6 +231,9 @@ def test_visualize_takes_a_file_and_a_record(
         ("shoe=3", r"--metadata: fields must be .*'shoe'"),
         ("age", r"--metadata: must be field=value.*'age'"),
         ("follow_up=-1", r"--metadata: `follow_up` must be .*-1"),
+        ("follow_up=2.5", r"--metadata: `follow_up` must be a whole number .*'2\.5'"),
+        ("age=nan", r"--metadata: `age` must be .* 0 to 120.*'nan'"),
+        ("age=5,age=6", r"--metadata: each field must stand once.*'age=6'"),
     ],
 )
 def test_a_bad_record_is_named(

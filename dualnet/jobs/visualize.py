@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 
 from dualnet.data.images import read_image
 from dualnet.data.metadata import FIELD_COLUMNS
-from dualnet.data.records import MAX_AGE_YEARS, SEXES, VIEW_POSITIONS
+from dualnet.data.records import MAX_AGE_YEARS, SEXES, TEXT, VIEW_POSITIONS
 from dualnet.errors import ConfigError
 from dualnet.explain.activations import (
     activation_layers,
@@ -131,22 +132,30 @@ def parse_metadata(text: str) -> dict[str, Any]:
             raise ConfigError(
                 _line(f"fields must be {known}", name, "Name one of them.")
             )
+        if FIELD_COLUMNS[name] in values:
+            raise ConfigError(
+                _line("each field must stand once", item, "Name it once.")
+            )
         values[FIELD_COLUMNS[name]] = _PARSERS[name](value) if value else None
     return values
 
 
-def _parse_number(name: str, low: float, high: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not low <= number <= high:
-            rule = f"`{name}` must be a number from {low:g} to {high:g}"
-            raise ConfigError(_line(rule, value, "Leave it out if it is unknown."))
-        return number
+def _parse_age(value: str) -> float:
+    try:
+        age = float(value)
+    except ValueError:
+        age = math.nan
+    if not 0 <= age <= MAX_AGE_YEARS:
+        rule = f"`age` must be a number from 0 to {MAX_AGE_YEARS}"
+        raise ConfigError(_line(rule, value, "Leave it out if it is unknown."))
+    return age
 
-    return parse
+
+def _parse_follow_up(value: str) -> int:
+    if not re.fullmatch(r"\d{1,4}", value, re.ASCII):  # as in a table
+        rule = "`follow_up` must be a whole number from 0 to 9999"
+        raise ConfigError(_line(rule, value, "Leave it out if it is unknown."))
+    return int(value)
 
 
 def _parse_choice(name: str, choices: Sequence[str]) -> Callable[[str], str]:
@@ -164,8 +173,8 @@ def _line(rule: str, received: str, advice: str) -> str:
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    "age": _parse_number("age", 0, MAX_AGE_YEARS),
-    "follow_up": _parse_number("follow_up", 0, 10_000),
+    "age": _parse_age,
+    "follow_up": _parse_follow_up,
     "view": _parse_choice("view", VIEW_POSITIONS),
     "sex": _parse_choice("sex", SEXES),
 }
@@ -219,8 +228,8 @@ def _as_table(row: dict[str, Any]) -> pd.DataFrame:
         {
             "age_years": "float64",
             "follow_up": "Int64",
-            "view_position": "str",
-            "sex": "str",
+            "view_position": TEXT,
+            "sex": TEXT,
         }
     )
 
