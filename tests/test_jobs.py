@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -221,6 +222,34 @@ def test_visualize_takes_a_file_and_a_record(
         run.path, image=image, metadata="age=57,view=AP", out=tmp_path / "activations"
     )
     assert "57" in (folder / "index.html").read_text()
+
+
+def test_visualize_knows_a_file_of_the_run_by_a_link(
+    run: RunFolder,
+    small_phantom: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="dualnet")
+    (tmp_path / "images").symlink_to(small_phantom / "images")
+    image = tmp_path / "images" / run.read_records()["image_id"][7]
+    draw = partial(visualize_run, run.path, layers=["image_pool"], out=tmp_path / "out")
+    draw(image=image)
+    assert "is not of the run" not in caplog.text
+    other = Path(shutil.copy(image, tmp_path))  # another file of the same name
+    draw(image=other)
+    assert f"{other} is not of the run" in caplog.text
+
+
+def test_visualize_says_which_fields_the_model_does_not_read(
+    run: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="dualnet")
+    draw = partial(visualize_run, run.path, layers=["image_pool"], out=tmp_path / "out")
+    draw(metadata="age=57")
+    assert "does not read" not in caplog.text
+    draw(metadata="age=57,sex=F")
+    assert "--metadata: the model does not read sex" in caplog.text
 
 
 @pytest.mark.parametrize(

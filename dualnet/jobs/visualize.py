@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,9 @@ def visualize_run(
     """
     run = read_run(path)
     row = _choose_row(run, image=image, image_id=image_id)
-    for column, value in parse_metadata(metadata or "").items():
-        row[column] = value
+    said = parse_metadata(metadata or "")
+    row |= said
+    _say_unread(run, said)
     page = make_page(run, row, layers)
     name = Path(row["image_id"].replace("/", "-")).stem  # a path in some datasets
     folder = out or run.folder.activations / name
@@ -190,7 +191,7 @@ def _choose_row(
             "Leave one of them out."
         )
     if image is not None:
-        own = records[records["path"].map(Path) == image.resolve()]
+        own = _find_file(records, image)
         return _row(own) if len(own) else _unknown_row(image)
     if image_id is not None:
         return _row(_find(records, image_id))
@@ -212,6 +213,14 @@ def _find(records: pd.DataFrame, image_id: str) -> pd.DataFrame:
     return found
 
 
+def _find_file(records: pd.DataFrame, image: Path) -> pd.DataFrame:
+    """Returns the row whose picture is this very file, linked or not; or no row."""
+    file = image.resolve()
+    named = records["path"].map(lambda path: Path(path).name in {image.name, file.name})
+    near = records[named]  # names first: to resolve 112,120 paths takes seconds
+    return near[near["path"].map(lambda path: Path(path).resolve() == file)]
+
+
 def _row(rows: pd.DataFrame) -> dict[str, Any]:
     return {str(key): value for key, value in rows.iloc[0].items()}
 
@@ -220,6 +229,18 @@ def _unknown_row(image: Path) -> dict[str, Any]:
     logger.info("%s is not of the run: what --metadata leaves out is unknown", image)
     unknown = dict.fromkeys(FIELD_COLUMNS.values())
     return {"image_id": image.name, "path": str(image), **unknown}
+
+
+def _say_unread(run: FinishedRun, said: Collection[str]) -> None:
+    image_only = run.config.model.modality == "image"
+    read = () if image_only else run.encoder.fields
+    unread = [
+        name
+        for name, column in FIELD_COLUMNS.items()
+        if column in said and name not in read
+    ]
+    if unread:
+        logger.info("--metadata: the model does not read %s", ", ".join(unread))
 
 
 def _as_table(row: dict[str, Any]) -> pd.DataFrame:
