@@ -14,6 +14,8 @@ runs/<name>/
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,27 @@ NEEDED = (
     "metadata_encoder.json",
     "model.keras",
 )
+
+# what YAML, JSON and CSV that somebody has changed may raise
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    yaml.YAMLError,
+)
+RECORD_TYPES: dict[str, Any] = {
+    "image_id": "str",
+    "path": "str",
+    "patient_id": "str",
+    "age_years": "float64",
+    "sex": "str",
+    "view_position": "str",
+    "follow_up": "Int64",
+    "findings": "str",
+    "source": "str",
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +122,10 @@ class RunFolder:
 
     def read_config(self) -> Config:
         """Reads `config.yaml`."""
-        text = (self.path / "config.yaml").read_text("utf-8")
-        return parse_config(yaml.safe_load(text), where=f"{self.path}/config.yaml")
+        file = self.path / "config.yaml"
+        with _reading(file):
+            values = yaml.safe_load(file.read_text("utf-8"))
+        return parse_config(values, where=str(file))
 
     def write_environment(self, values: dict[str, Any]) -> None:
         """Writes `environment.json`: the given values after the versions."""
@@ -109,7 +134,7 @@ class RunFolder:
 
     def read_environment(self) -> dict[str, Any]:
         """Reads `environment.json`."""
-        return json.loads((self.path / "environment.json").read_text("utf-8"))
+        return _read_json(self.path / "environment.json")
 
     def write_records(self, table: pd.DataFrame) -> None:
         """Writes `records.csv`; findings are joined by `|`, as NIH joins them."""
@@ -118,24 +143,14 @@ class RunFolder:
 
     def read_records(self) -> pd.DataFrame:
         """Reads `records.csv` back into a records table (see `data.records`)."""
-        table = pd.read_csv(
-            self.path / "records.csv",
-            dtype={
-                "image_id": "str",
-                "path": "str",
-                "patient_id": "str",
-                "age_years": "float64",
-                "sex": "str",
-                "view_position": "str",
-                "follow_up": "Int64",
-                "findings": "str",
-                "source": "str",
-            },
-            keep_default_na=False,
-            na_values=[""],
-        )
-        tuples = {text: tuple(text.split("|")) for text in table["findings"].unique()}
-        return table.assign(findings=table["findings"].map(tuples.__getitem__))
+        file = self.path / "records.csv"
+        with _reading(file):
+            table = pd.read_csv(
+                file, dtype=RECORD_TYPES, keep_default_na=False, na_values=[""]
+            ).loc[:, [*RECORD_TYPES]]
+            labels = table["findings"]
+            tuples = {text: tuple(text.split("|")) for text in labels.unique()}
+            return table.assign(findings=labels.map(tuples.__getitem__))
 
     def write_details(self, details: pd.DataFrame) -> None:
         """Writes `details.csv`, if it has a column besides `image_id`."""
@@ -149,11 +164,13 @@ class RunFolder:
 
     def read_split(self) -> pd.DataFrame:
         """Reads `split.csv`: `image_id`, `patient_id`, `part`."""
-        return pd.read_csv(self.split, dtype="str", keep_default_na=False)
+        with _reading(self.split):
+            table = pd.read_csv(self.split, dtype="str", keep_default_na=False)
+            return table.loc[:, ["image_id", "patient_id", "part"]]
 
     def read_certificate(self) -> dict[str, Any]:
         """Reads `split.json`."""
-        return json.loads((self.path / "split.json").read_text("utf-8"))
+        return _read_json(self.path / "split.json")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -223,15 +240,31 @@ def create_run(path: Path, *, overwrite: bool) -> RunFolder:
     return RunFolder(path)
 
 
-def _check_format(run: RunFolder) -> None:
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Names the file of a run that cannot be read, or is not as it was written."""
     try:
-        environment = run.read_environment()
-        found, version = environment["run_format"], environment["dualnet"]
-    except (ValueError, KeyError, TypeError):
+        yield
+    except UNREADABLE as error:
         raise RunError(
-            f"{run.path}/environment.json: must name `run_format` and `dualnet`. "
-            "Received: neither could be read. Train the run again."
-        ) from None
+            f"{file}: must be as training wrote it. Received: "
+            f"{type(error).__name__} while reading. "
+            "Restore the file that training wrote, or train the run again."
+        ) from error
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    with _reading(file):
+        values = json.loads(file.read_text("utf-8"))
+        if not isinstance(values, dict):
+            raise TypeError("no mapping")
+        return values
+
+
+def _check_format(run: RunFolder) -> None:
+    environment = run.read_environment()
+    with _reading(run.path / "environment.json"):
+        found, version = environment["run_format"], environment["dualnet"]
     if found != FORMAT:
         raise RunError(
             f"{run.path}: must be of run format {FORMAT}. Received: "

@@ -359,6 +359,16 @@ def test_a_whole_patient_who_was_moved_is_refused(
     )
 
 
+@pytest.mark.parametrize("vocabulary", [{"name": "nih"}, [], "nih"])
+def test_a_certificate_without_a_vocabulary_is_refused(
+    copied: RunFolder, vocabulary: object
+) -> None:
+    values = {**copied.read_certificate(), "vocabulary": vocabulary}
+    (copied.path / "split.json").write_text(json.dumps(values))
+    with pytest.raises(RunError, match=r"split\.json: must name the run's vocabulary"):
+        read_run(copied.path)
+
+
 def test_records_of_other_patients_are_refused(copied: RunFolder) -> None:
     records = copied.read_records()
     records.loc[0, "patient_id"] = "77"

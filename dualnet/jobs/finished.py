@@ -59,7 +59,7 @@ def read_run(path: Path) -> FinishedRun:
     return FinishedRun(
         folder=run,
         config=run.read_config(),
-        vocabulary=_read_vocabulary(certificate),
+        vocabulary=_read_vocabulary(run, certificate),
         encoder=MetadataEncoder.load(run.metadata_encoder),
         records=_join_parts(run, run.read_records(), split),
         certificate=certificate,
@@ -93,11 +93,18 @@ def load_model(run: FinishedRun) -> keras.Model:
     return model
 
 
-def _read_vocabulary(certificate: dict[str, Any]) -> Vocabulary:
+def _read_vocabulary(run: RunFolder, certificate: dict[str, Any]) -> Vocabulary:
     values = certificate.get("vocabulary")
-    if values is None:  # a run of before, when there was but one
-        return VOCABULARIES[certificate["split"]["vocabulary"]]
-    return Vocabulary(**{**values, "findings": tuple(values["findings"])})
+    try:
+        if values is None:  # a run of before, when there was but one
+            return VOCABULARIES[certificate["split"]["vocabulary"]]
+        return Vocabulary(**{**values, "findings": tuple(values["findings"])})
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{run.path}/split.json: must name the run's vocabulary. "
+            "Received: none that is known. "
+            "Restore the file that training wrote, or train the run again."
+        ) from error
 
 
 def _check_split(
