@@ -160,6 +160,18 @@ def test_overwrite_spares_a_folder_that_holds_no_run(
     assert (tmp_path / "thesis.txt").read_text() == "keep me"
 
 
+@pytest.mark.parametrize("key", ["path", "cache"])
+def test_overwrite_spares_a_dataset_and_a_cache_in_the_run_folder(
+    key: str, run: RunFolder, small_phantom: Path, cache: Path
+) -> None:
+    before = run.model.read_bytes()
+    config = configure(small_phantom, cache, f"data.{key}={run.path / 'inside'}")
+    expected = rf"data\.{key}: must not lie in the run folder.*inside\. Name a folder"
+    with pytest.raises(ConfigError, match=expected):
+        train_run(config, run.path, overwrite=True)
+    assert run.model.read_bytes() == before
+
+
 def test_an_empty_part_leaves_no_run_folder(
     small_phantom: Path, cache: Path, tmp_path: Path
 ) -> None:

@@ -75,6 +75,8 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
     run = create_run(path, overwrite=overwrite)
     data = read_training_data(config)
     if overwrite and path.exists():
+    if overwrite:
+        _check_outside(config, path)
         shutil.rmtree(path)
     fit_run(config, run, data)
     return run
@@ -232,6 +234,16 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
 
 def _max_shift(config: Config) -> int:
     return round(config.training.max_shift * config.data.image_size)
+
+
+def _check_outside(config: Config, run: Path) -> None:
+    """Refuses a dataset or a cache that would be deleted when the run is overwritten."""
+    for key, folder in (("path", config.data.path), ("cache", config.data.cache)):
+        if folder is not None and folder.resolve().is_relative_to(run.resolve()):
+            raise ConfigError(
+                f"data.{key}: must not lie in the run folder, which --overwrite empties. "
+                f"Received: {folder}. Name a folder outside {run}."
+            )
 
 
 def _with_cache(config: Config, cache: Cache) -> Config:
