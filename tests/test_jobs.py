@@ -17,7 +17,7 @@ from dualnet.errors import ConfigError, RecordError, RunError
 from dualnet.jobs.evaluate import evaluate_run
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.prepare import prepare_data
-from dualnet.jobs.train import train_run
+from dualnet.jobs.train import read_training_data, train_run
 from dualnet.jobs.visualize import visualize_run
 from dualnet.runs import RunFolder
 
@@ -203,6 +203,22 @@ def test_an_unreadable_picture_is_listed_and_said(
     assert "1 of 90 pictures refused" in caplog.text
     assert run.read_certificate()["counts"]["pictures_refused"] == 1
     assert picture.name not in set(run.read_split()["image_id"])
+
+
+def test_pictures_refused_are_those_of_the_rows_not_all_of_the_cache(
+    small_phantom: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(small_phantom, tmp_path / "data"))
+    picture = sorted((data / "images").iterdir())[3]
+    picture.write_bytes(b"no picture")
+    config = configure(data, tmp_path / "cache")
+    assert read_training_data(config).num_refused == 1
+    table = data / "Data_Entry_2017_v2020.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(line for line in lines if picture.name not in line))
+    read = read_training_data(config)
+    assert (len(read.table), read.num_refused) == (89, 0)
+    assert read.cache.rejects["image_id"].tolist() == [picture.name]
 
 
 @pytest.mark.parametrize("modality", ["image", "metadata"])

@@ -45,6 +45,7 @@ class TrainingData:
         targets: By the label rule, in the order of `table`.
         encoder: Fitted on the training part.
         records: As they were read.
+        num_refused: Rows left out because their picture could not be read.
     """
 
     table: pd.DataFrame
@@ -53,6 +54,7 @@ class TrainingData:
     targets: Targets
     encoder: MetadataEncoder
     records: RecordSet
+    num_refused: int = 0
 
     def rows(self, part: str) -> np.ndarray:
         """Returns the positions in `table` of one part, int64."""
@@ -73,10 +75,10 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
         The finished run.
     """
     run = create_run(path, overwrite=overwrite)
-    data = read_training_data(config)
-    if overwrite and path.exists():
     if overwrite:
         _check_outside(config, path)
+    data = read_training_data(config)
+    if overwrite and path.exists():
         shutil.rmtree(path)
     fit_run(config, run, data)
     return run
@@ -121,6 +123,7 @@ def read_training_data(config: Config) -> TrainingData:
     check_modality(table, config)
     split = split_patients(table, records, config)
     cache = prepare(table, config, records.folder)
+    num_sampled = len(table)
     table = keep_cached(table, cache)
     split = split[split["image_id"].isin(table["image_id"])].reset_index(drop=True)
     check_split(split)
@@ -137,6 +140,7 @@ def read_training_data(config: Config) -> TrainingData:
         targets=targets,
         encoder=encoder,
         records=records,
+        num_refused=num_sampled - len(table),
     )
 
 
@@ -218,7 +222,7 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
         targets_dropped=data.targets.dropped,
         counts={
             **records.counts,
-            "pictures_refused": len(data.cache.rejects),
+            "pictures_refused": data.num_refused,
             "radiographs_used": len(table),
         },
     )
@@ -232,10 +236,6 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
     data.encoder.save(run.metadata_encoder)
 
 
-def _max_shift(config: Config) -> int:
-    return round(config.training.max_shift * config.data.image_size)
-
-
 def _check_outside(config: Config, run: Path) -> None:
     """Refuses a dataset or a cache that would be deleted when the run is overwritten."""
     for key, folder in (("path", config.data.path), ("cache", config.data.cache)):
@@ -246,6 +246,10 @@ def _check_outside(config: Config, run: Path) -> None:
             )
 
 
+def _max_shift(config: Config) -> int:
+    return round(config.training.max_shift * config.data.image_size)
+
+
 def _with_cache(config: Config, cache: Cache) -> Config:
     """Names the cache, so that `evaluate` finds it from any folder."""
     data = config.data.model_copy(update={"cache": cache.folder.resolve()})
@@ -253,13 +257,15 @@ def _with_cache(config: Config, cache: Cache) -> Config:
 
 
 def _log_dropped(targets: Targets, rule: str) -> None:
-    for row in targets.dropped.itertuples():
-        if row.dropped:
-            logger.info(
-                "label rule `%s` drops %s of %s %s (%.0f %%)",
-                rule,
-                f"{row.dropped:,}",
-                f"{row.present:,}",
-                row.finding,
-                100 * float(str(row.dropped_share)),
-            )
+    counts = targets.dropped[targets.dropped["dropped"] > 0]
+    for finding, present, dropped in zip(
+        counts["finding"], counts["present"], counts["dropped"], strict=True
+    ):
+        logger.info(
+            "label rule `%s` drops %s of %s %s (%.0f %%)",
+            rule,
+            f"{dropped:,}",
+            f"{present:,}",
+            finding,
+            100 * dropped / present,
+        )
