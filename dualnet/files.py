@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         >>> file.read_text()
         'whole'
     """
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    unfinished = path.with_name(f".{path.stem}.{_token()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
@@ -77,7 +78,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         'whole'
     """
     path = path.resolve()  # a link to an empty folder cannot be renamed over
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.{_token()}")
     try:
         unfinished.mkdir(parents=True)
         yield unfinished
@@ -91,6 +92,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _token() -> str:
+    """Returns what no other writer has: in containers process numbers are the same."""
+    return secrets.token_hex(4)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dualnet.errors import StorageError
-from dualnet.files import atomic_path, sha256, write_json, write_text
+from dualnet.files import atomic_folder, atomic_path, sha256, write_json, write_text
 
 
 def test_atomic_path_keeps_the_old_file_when_the_block_raises(tmp_path: Path) -> None:
@@ -28,6 +28,34 @@ def test_atomic_path_says_that_the_disk_is_full(tmp_path: Path) -> None:
         unfinished.write_text("half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_of_one_file_do_not_share_the_unfinished_one(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "table.csv"
+    with atomic_path(file) as one:
+        one.write_text("first")
+        with atomic_path(file) as other:
+            other.write_text("second")
+        assert file.read_text() == "second"
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_two_writers_of_one_folder_do_not_share_the_unfinished_one(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "pictures"
+    with (
+        pytest.raises(StorageError, match=r"pictures: .*Directory not empty"),
+        atomic_folder(folder) as one,
+    ):
+        (one / "a.txt").write_text("first")
+        with atomic_folder(folder) as other:
+            (other / "b.txt").write_text("second")
+    assert [file.name for file in folder.iterdir()] == ["b.txt"]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_write_json_refuses_nan(tmp_path: Path) -> None:
