@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,8 +15,8 @@ from PIL import Image
 from dualnet.data.phantom import statistics
 from dualnet.data.phantom.radiograph import Box, draw_radiograph
 from dualnet.data.phantom.table import Visit, draw_visits
-from dualnet.errors import ConfigError, RecordError, StorageError
-from dualnet.files import write_json, write_text
+from dualnet.errors import ConfigError, RecordError
+from dualnet.files import atomic_folder, write_json, write_text
 from dualnet.findings import NO_FINDING
 from dualnet.wording import number_of
 
@@ -97,25 +95,13 @@ def make_phantom(  # noqa: PLR0913 - the switch comes on top of the seven
         seed=seed,
         dependence=dependence,
     )
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-    try:
-        (unfinished / "images").mkdir(parents=True)
+    with atomic_folder(folder) as unfinished:
+        (unfinished / "images").mkdir()
         boxes = _write_images(
             unfinished / "images", visits, parameters, workers, progress
         )
         _write_tables(unfinished, visits, boxes, seed)
         write_json(unfinished / PARAMETERS_NAME, parameters)
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: must be writable, with room on its disk. "
-            f"Received: {error.strerror or type(error).__name__}. "
-            "Free some space or name another folder; nothing was half-written."
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _check(parameters: dict[str, int], workers: int) -> None:
