@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -192,6 +193,71 @@ def test_excel_table_without_openpyxl_says_what_to_install(
     )
     with pytest.raises(RecordError, match=expected):
         read_records(tmp_path)
+
+
+@pytest.fixture
+def write_excel() -> Callable[[Path, Sequence[tuple[object, ...]]], None]:
+    """Writes rows into a true Excel file; skips the test where openpyxl is absent."""
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra `excel` is absent")
+
+    def write(file: Path, rows: Sequence[tuple[object, ...]]) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(file)
+
+    return write
+
+
+def test_web_pages_are_read_from_a_true_excel_file(
+    tmp_path: Path, write_excel: Callable
+) -> None:
+    names = ("COVID/images/COVID-1.png", "COVID/images/2.png", "COVID/images/nan.png")
+    touch(tmp_path, *names, "Normal/images/Normal-1.png")
+    write_excel(
+        tmp_path / "COVID.metadata.xlsx",
+        [
+            ("FILE NAME", "FORMAT", "SIZE", "URL"),
+            (" COVID-1 ", "PNG", "256*256", "https://example.org/1 "),
+            (2, "PNG", "256*256", "https://example.org/2"),  # a number in its cell
+            (None, None, None, "https://example.org/nobody"),
+            ("nan", "PNG", "256*256", None),
+        ],
+    )
+    write_excel(tmp_path / "Normal.metadata.xlsx", [("File name", "Url")])
+    records = read_records(tmp_path)
+    assert dict(
+        zip(records.table["image_id"], records.table["source"], strict=True)
+    ) == {
+        "COVID/images/2.png": "https://example.org/2",
+        "COVID/images/COVID-1.png": "https://example.org/1",
+        "COVID/images/nan.png": "covid_radiography",
+        "Normal/images/Normal-1.png": "covid_radiography",
+    }
+    files = ["COVID.metadata.xlsx", "Normal.metadata.xlsx"]
+    assert records.digests == {
+        name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        for name in files
+    }
+
+
+def test_true_excel_files_that_cannot_be_used_are_named(
+    tmp_path: Path, write_excel: Callable
+) -> None:
+    touch(tmp_path, *PICTURES)
+    file = tmp_path / "COVID.metadata.xlsx"
+    write_excel(file, [])
+    with pytest.raises(RecordError, match=r"FILE NAME and URL. Received: no FILE NAME"):
+        read_records(tmp_path)
+    write_excel(file, [("FILE NAME", "URL"), ("COVID-1", "https://example.org/1")])
+    whole = file.read_bytes()
+    for data in (b"", b"FILE NAME,URL\n", whole[: len(whole) // 2]):
+        file.write_bytes(data)
+        with pytest.raises(
+            RecordError, match=r"^COVID.metadata.xlsx: must be a readable Excel table"
+        ):
+            read_records(tmp_path)
 
 
 def test_empty_class_folder_is_named(tmp_path: Path) -> None:
