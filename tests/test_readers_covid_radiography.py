@@ -120,6 +120,21 @@ def test_provenance_of_another_form_is_named(tmp_path: Path) -> None:
         read_records(tmp_path)
 
 
+def test_lines_of_provenance_that_are_no_rows_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, *PICTURES)
+    file = tmp_path / "provenance.csv"
+    lines = PROVENANCE.splitlines()
+    file.write_text("\n".join([*lines[:2], "Normal,Normal-1", '"', *lines[3:]]))
+    expected = (
+        r"^provenance.csv line 3: must have 3 fields, as the header has. Received: 2 "
+        r"fields. 1 more line is bad. Correct the line, or move the table away.$"
+    )
+    with pytest.raises(RecordError, match=expected):
+        read_records(tmp_path)
+    file.write_text(PROVENANCE.replace("Normal,Normal-1,", "Normal , Normal-1, "))
+    assert read_records(tmp_path).table["patient_id"].tolist()[3] == "IM-0530"
+
+
 def pretend_openpyxl(
     monkeypatch: pytest.MonkeyPatch, table: pd.DataFrame | Exception
 ) -> None:

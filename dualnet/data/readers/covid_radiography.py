@@ -37,7 +37,7 @@ from dualnet.data.readers.class_folders import (
     scan_pictures,
 )
 from dualnet.data.readers.text_table import read_text_table
-from dualnet.data.records import RecordSet
+from dualnet.data.records import RecordSet, describe_more
 from dualnet.errors import RecordError
 from dualnet.findings import COVID_RADIOGRAPHY
 from dualnet.wording import number_of
@@ -154,16 +154,26 @@ def _read_origins(root: Path) -> Origins:
             found = _read_pages(file)
             pages |= {(name.lower(), key): page for key, page in found.items()}
             digests[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
-    names: dict[tuple[str, str], str] = {}
+    names: Mapping[tuple[str, str], str] = {}
     if (root / PROVENANCE).is_file():
-        columns = {"class": "class", "file": "file", "origin": "origin"}
-        text = read_text_table(root / PROVENANCE, columns=columns)
-        keys = zip(
-            text.rows["class"].str.lower(), text.rows["file"].str.lower(), strict=True
-        )
-        names = dict(zip(keys, text.rows["origin"], strict=True))
-        digests[PROVENANCE] = text.digest
+        names, digests[PROVENANCE] = _read_provenance(root / PROVENANCE)
     return Origins(pages=pages, names=names, digests=digests)
+
+
+def _read_provenance(file: Path) -> tuple[dict[tuple[str, str], str], str]:
+    """Returns the name that each picture had before, and the table's SHA-256."""
+    columns = {"class": "class", "file": "file", "origin": "origin"}
+    text = read_text_table(file, columns=columns)
+    if text.problems:  # a line that is passed over would hide a patient
+        line = min(text.problems)
+        more = describe_more(len(text.problems) - 1, "line")
+        raise RecordError(
+            f"{file.name} line {line}: {text.problems[line]} {more}"
+            "Correct the line, or move the table away."
+        )
+    rows = text.rows.apply(lambda column: column.str.strip())
+    keys = zip(rows["class"].str.lower(), rows["file"].str.lower(), strict=True)
+    return dict(zip(keys, rows["origin"], strict=True)), text.digest
 
 
 def _read_pages(file: Path) -> dict[str, str]:
