@@ -108,6 +108,13 @@ def test_field_that_never_varies_is_finite() -> None:
     )
 
 
+def test_field_whose_one_value_cannot_be_summed_exactly_says_nothing() -> None:
+    # the mean of ten log(1 + 2) is one rounding away from it, their deviation 2e-16
+    encoder = MetadataEncoder(("follow_up",)).fit(make_table(follow_up=[2] * 10))
+    assert encoder.statistics["follow_up"] == (np.log1p(2), 1.0)
+    assert encoder.transform(make_table(follow_up=[2, 2])).tolist() == [[0, 0], [0, 0]]
+
+
 def test_only_the_training_part_is_fitted() -> None:
     encoder = MetadataEncoder(("age",)).fit(make_table())
     before = encoder.transform(make_table())

@@ -80,7 +80,7 @@ class MetadataEncoder:
             The encoder itself.
 
         Raises:
-            RecordError: If the table is empty, or a value infinite.
+            RecordError: If the table is empty, or a number negative or infinite.
         """
         if table.empty:
             raise RecordError(
@@ -107,7 +107,8 @@ class MetadataEncoder:
 
         Raises:
             ConfigError: If the encoder is not fitted.
-            RecordError: If a column is absent, a number infinite or a category unknown.
+            RecordError: If a column is absent, a number negative or infinite, or a
+                category unknown.
         """
         if set(self.statistics) != set(self.fields).intersection(NUMBERS):
             raise ConfigError(
@@ -229,6 +230,8 @@ def _compute_statistics(values: np.ndarray) -> tuple[float, float]:
     known = values[~np.isnan(values)]
     if not len(known):
         return 0.0, 1.0  # never seen in training: only the missing flag speaks
+    if known.min() == known.max():  # its deviation is 0, or what rounding leaves: 1e-16
+        return float(known[0]), 1.0
     return float(known.mean()), float(known.std()) or 1.0
 
 
