@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
@@ -294,6 +295,25 @@ def test_unknown_class_folder_is_named_and_counted(tmp_path: Path, folder: str) 
     records = read_records(tmp_path, on_bad_row="set_aside")
     assert len(records.table) == 5
     assert records.counts["set_aside"] == 2
+
+
+def test_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, *PICTURES, "COVID/images/more/x.png")
+    closed, scan = tmp_path / "COVID" / "images" / "more", os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    expected = (
+        rf"^{closed}: every folder .*readable. Received: Permission denied. Allow"
+    )
+    with pytest.raises(RecordError, match=expected):
+        read_records(tmp_path)
 
 
 def test_no_picture_at_all_and_another_folder_are_errors(tmp_path: Path) -> None:

@@ -57,9 +57,19 @@ def scan_pictures(root: Path, *, skip: Collection[str] = ()) -> list[str]:
     Returns:
         Their paths below `root`, parted by `/`, sorted. How many other files lie
         there is said.
+
+    Raises:
+        RecordError: If a folder cannot be listed.
     """
+
+    def refuse(error: OSError) -> None:  # `os.walk` would pass it over
+        raise RecordError(
+            f"{error.filename}: every folder of the dataset must be readable. "
+            f"Received: {error.strerror}. Allow it to be listed, or move it away."
+        )
+
     found, others = [], 0
-    for place, folders, names in os.walk(root, followlinks=True):
+    for place, folders, names in os.walk(root, onerror=refuse, followlinks=True):
         folders[:] = [
             name for name in folders if name[0] != "." and name not in (*JUNK, *skip)
         ]
