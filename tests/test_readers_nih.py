@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,21 @@ def test_pictures_that_no_row_names_are_counted(
     with caplog.at_level(logging.INFO):
         read_records(tmp_path)
     assert "3 rows, 0 set aside; 2 pictures that no row names" in caplog.text
+
+
+def test_folder_of_pictures_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_2020(tmp_path)
+    touch(tmp_path / "images" / "00000001_000.png")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    expected = r"images: the folder of pictures must be readable. Received: Permission"
+    with pytest.raises(RecordError, match=expected):
+        find_pictures(tmp_path)
 
 
 def test_age_of_412_years_is_named_by_file_and_line(tmp_path: Path) -> None:
