@@ -94,6 +94,29 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def empty_folder(path: Path) -> None:
+    """Removes what lies in a folder; the folder stays, and so does a link to it.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        StorageError: If something cannot be removed.
+    """
+    try:
+        for entry in path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"{path}: must be a folder that can be emptied. "
+            f"Received: {error.strerror} at {error.filename}. "
+            "Allow it, or name another folder."
+        ) from error
+
+
 def _token() -> str:
     """Returns what no other writer has: in containers process numbers are the same."""
     return secrets.token_hex(4)

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from dualnet.errors import StorageError
-from dualnet.files import atomic_folder, atomic_path, sha256, write_json, write_text
+from dualnet.files import (
+    atomic_folder,
+    atomic_path,
+    empty_folder,
+    sha256,
+    write_json,
+    write_text,
+)
 
 
 def test_atomic_path_keeps_the_old_file_when_the_block_raises(tmp_path: Path) -> None:
@@ -56,6 +63,37 @@ def test_two_writers_of_one_folder_do_not_share_the_unfinished_one(
             (other / "b.txt").write_text("second")
     assert [file.name for file in folder.iterdir()] == ["b.txt"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_empty_folder_keeps_links_targets_and_the_folder_behind_a_link(
+    tmp_path: Path,
+) -> None:
+    folder, kept = tmp_path / "run", tmp_path / "kept"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "a.png").touch()
+    (folder / "a.txt").touch()
+    kept.mkdir()
+    (kept / "b.txt").touch()
+    (folder / "linked").symlink_to(kept)
+    (tmp_path / "link").symlink_to(folder)
+    empty_folder(tmp_path / "link")
+    assert list(folder.iterdir()) == []
+    assert (tmp_path / "link").is_symlink()
+    assert (kept / "b.txt").is_file()
+
+
+def test_empty_folder_names_what_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.txt"
+    file.touch()
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StorageError, match=rf"Received: Permission denied at {file}\."):
+        empty_folder(tmp_path)
 
 
 def test_write_json_refuses_nan(tmp_path: Path) -> None:

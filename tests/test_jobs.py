@@ -160,6 +160,21 @@ def test_overwrite_spares_a_folder_that_holds_no_run(
     assert (tmp_path / "thesis.txt").read_text() == "keep me"
 
 
+def test_overwrite_replaces_all_of_a_run_behind_a_link(
+    small_phantom: Path, cache: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scratch"
+    (folder / "evaluation").mkdir(parents=True)
+    (folder / "config.yaml").touch()
+    (tmp_path / "run").symlink_to(folder)
+    quick = ("model.modality=metadata", "training.epochs=1")
+    config = configure(small_phantom, cache, *quick)
+    run = train_run(config, tmp_path / "run", overwrite=True)
+    assert run.path.is_symlink()
+    assert not run.evaluation.exists()
+    assert read_run(folder).config.model.modality == "metadata"
+
+
 @pytest.mark.parametrize("key", ["path", "cache"])
 def test_overwrite_spares_a_dataset_and_a_cache_in_the_run_folder(
     key: str, run: RunFolder, small_phantom: Path, cache: Path

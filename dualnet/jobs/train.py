@@ -1,7 +1,6 @@
 """`dualnet train`: records, split, cache, batches, model, run folder."""
 
 import logging
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from dualnet.data.split import (
     sample_patients,
 )
 from dualnet.errors import ConfigError
+from dualnet.files import empty_folder
 from dualnet.jobs.sources import (
     keep_cached,
     prepare,
@@ -79,7 +79,7 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
         _check_outside(config, path)
     data = read_training_data(config)
     if overwrite and path.exists():
-        shutil.rmtree(path)
+        empty_folder(path)
     fit_run(config, run, data)
     return run
 
