@@ -184,6 +184,13 @@ def test_known_problems_go_with_the_others() -> None:
     ]
 
 
+def test_na_where_text_is_promised_is_not_taken_for_another_rows_value() -> None:
+    text = make_text({}, {})
+    text.loc[text.index[0], "patient_id"] = None
+    with pytest.raises(AttributeError, match="strip"):
+        parse_records(text, vocabulary=NIH, where="t")
+
+
 def make_records(tmp_path, paths: list[str | None]) -> RecordSet:
     table, rejects = parse(*[{} for _ in paths])
     table["path"] = paths

@@ -253,12 +253,11 @@ def _parse_column(
     text: pd.Series, parse: Callable[[str], object], dtype: Any
 ) -> tuple[pd.Series, dict[int, str]]:
     # each distinct text is parsed once: 96 ages and 836 label strings in NIH's table
-    codes, distinct = pd.factorize(text)
+    # with NA among them, since the code -1 would take the last one's value
+    codes, distinct = pd.factorize(text, use_na_sentinel=False)
     values, reasons = _parse_all([one.strip() for one in distinct.tolist()], parse)
     column = pd.Series(values, dtype=dtype).take(codes).set_axis(text.index)
-    rows = (
-        np.flatnonzero(np.isin(codes, list(reasons))) if reasons else np.array([], int)
-    )
+    rows = np.flatnonzero(np.isin(codes, list(reasons)))
     lines = text.index.to_numpy()[rows].tolist()
     return column, {
         line: reasons[code]
