@@ -289,14 +289,14 @@ def _activated(
     layer: keras.layers.Layer, consumers: Mapping[int, list[keras.layers.Layer]]
 ) -> Any:
     """Follows a layer through its normalisation to its activation, if it has them."""
-    tensor = last = _tensors(layer, "output")[0]
+    tensor = _tensors(layer, "output")[0]
     while len(following := consumers.get(id(tensor), [])) == 1:
         if not isinstance(following[0], NORMALISATIONS + ACTIVATIONS):
             break
-        tensor = last = _tensors(following[0], "output")[0]
+        tensor = _tensors(following[0], "output")[0]
         if isinstance(following[0], ACTIVATIONS):
             break
-    return last
+    return tensor
 
 
 def _sources(tensor: Any) -> set[str]:
