@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cache_cases import NUM_PICTURES, PER_SHARD, make_table
 
 from dualnet.data import cache_writer
+
+from .cache_cases import NUM_PICTURES, PER_SHARD, make_table
 
 
 @pytest.fixture(autouse=True)

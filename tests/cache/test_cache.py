@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cache_cases import NUM_PICTURES, SIDE, prepare
 
 from dualnet.data.cache import open_cache, verify_cache
 from dualnet.errors import CacheError
+
+from .cache_cases import NUM_PICTURES, SIDE, prepare
 
 
 def test_read_takes_positions_in_any_order_and_again(

@@ -15,7 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cache_cases import (
+
+from dualnet.data import cache_writer
+from dualnet.data.cache import open_cache, verify_cache
+from dualnet.errors import StorageError
+
+from .cache_cases import (
     NUM_PICTURES,
     PER_SHARD,
     Calls,
@@ -24,10 +29,6 @@ from cache_cases import (
     make_table,
     prepare,
 )
-
-from dualnet.data import cache_writer
-from dualnet.data.cache import open_cache, verify_cache
-from dualnet.errors import StorageError
 
 # --- stopped at any moment
 

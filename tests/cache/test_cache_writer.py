@@ -8,16 +8,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
-from cache_cases import (
-    NUM_PICTURES,
-    SIDE,
-    Calls,
-    check_pixels,
-    contents,
-    draw,
-    make_table,
-    prepare,
-)
 from PIL import Image
 
 from dualnet.data import cache_writer
@@ -29,6 +19,17 @@ from dualnet.data.cache_manifest import (
     write_manifest,
 )
 from dualnet.errors import CacheError, StorageError
+
+from .cache_cases import (
+    NUM_PICTURES,
+    SIDE,
+    Calls,
+    check_pixels,
+    contents,
+    draw,
+    make_table,
+    prepare,
+)
 
 # --- what it holds
 
