@@ -6,7 +6,14 @@ import pytest
 
 from dualnet.data.batches import Batches
 from dualnet.models.dual import build_dual_classifier
-from dualnet.training.halves import choose_weight, fit_metadata_half, join_halves
+from dualnet.training.callbacks import score_batches
+from dualnet.training.halves import (
+    MAX_WEIGHT,
+    WEIGHT_SPREAD,
+    choose_weights,
+    fit_metadata_half,
+    join_halves,
+)
 
 SIZE, NUM_FEATURES, CLASSES = 32, 2, ("Edema", "Hernia", "No Finding")
 
@@ -87,33 +94,79 @@ RIGHT = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
 TARGETS = np.eye(2)[[0, 0, 1, 1]]
 
 
-@pytest.mark.parametrize(
-    ("record", "weight"),
-    [(RIGHT, 1.0), (1 - RIGHT, 0.0), (UNSURE, 0.0)],
-)
-def test_the_record_counts_as_much_as_validation_bears_out(
-    record: np.ndarray, weight: float
-) -> None:
-    assert choose_weight(UNSURE, record, TARGETS, prior=PRIOR) == weight
+def choose(record: np.ndarray, *, copies: int = 1) -> np.ndarray:
+    return choose_weights(
+        np.tile(UNSURE, (copies, 1)),
+        np.tile(record, (copies, 1)),
+        np.tile(TARGETS, (copies, 1)),
+        prior=PRIOR,
+    )
 
 
-def test_a_record_that_is_too_sure_counts_less() -> None:
-    # right three times of four: the least loss is at odds of 3, which .99 says .24 of
-    record = np.array([[0.99, 0.01], [0.99, 0.01], [0.99, 0.01], [0.99, 0.01]])
-    targets = np.eye(2)[[0, 0, 0, 1]]
-    assert choose_weight(UNSURE, record, targets, prior=PRIOR) == 0.2
+def test_without_evidence_the_record_counts_as_the_product_rule_says() -> None:
+    np.testing.assert_allclose(choose(UNSURE, copies=1000), [1.0, 1.0])
 
 
-def test_the_weight_is_that_of_the_records_logits() -> None:
+def test_a_record_that_misleads_counts_for_nothing() -> None:
+    np.testing.assert_allclose(choose(1 - RIGHT, copies=1000), [0.0, 0.0], atol=1e-6)
+
+
+def test_a_record_that_is_too_shy_counts_more_up_to_a_limit() -> None:
+    shy = 0.5 + (RIGHT - 0.5) / 100
+    weights = choose(shy, copies=100_000)
+    np.testing.assert_allclose(weights, [MAX_WEIGHT, MAX_WEIGHT])
+
+
+def test_few_radiographs_move_a_weight_less_than_many() -> None:
+    few, many = choose(1 - RIGHT), choose(1 - RIGHT, copies=100)
+    assert (few > 0.25).all()
+    assert (many < 0.01).all()
+
+
+def test_the_weights_are_those_of_the_least_penalised_loss() -> None:
+    # One row, two classes of equal prior. The record says log(.8/.5) and log(.2/.5);
+    # less their mean, +log(2) and -log(2). With z = (w0 + w1) log 2 the derivative of
+    # log(1 + exp(-z)) + ((w0 - 1)^2 + (w1 - 1)^2) / (2 * .25) is zero where
+    # w = 1 + .25 (1 - p) log 2, p = 1 / (1 + exp(-z)).
+    record = np.array([[0.8, 0.2]])
+    weights = choose_weights(UNSURE[:1], record, np.array([[1.0, 0.0]]), prior=PRIOR)
+    p = 1 / (1 + np.exp(-weights.sum() * np.log(2)))
+    expected = 1 + 0.25 * (1 - p) * np.log(2)
+    np.testing.assert_allclose(weights, [expected, expected], rtol=1e-4)
+
+
+WEIGHTS = np.array([0.5, 1.0, 0.0])
+
+
+def test_the_weights_are_those_of_the_records_logits() -> None:
     fused, image_only, metadata_only = map(build, ("fused", "image", "metadata"))
     prior = np.array([0.2, 0.1, 0.7])
-    join_halves(fused, image_only, metadata_only, prior=prior, weight=0.5)
+    join_halves(fused, image_only, metadata_only, prior=prior, weights=WEIGHTS)
     image = np.full((1, SIZE, SIZE, 1), 99.0, np.float32)
     metadata = np.ones((1, NUM_FEATURES), np.float32)
-    ratio = np.asarray(metadata_only({"metadata": metadata})) / prior
-    product = np.asarray(image_only({"image": image})) * ratio**0.5
+    ratio = np.log(np.asarray(metadata_only({"metadata": metadata})) / prior)
+    ratio -= ratio @ prior  # a record at the prior says nothing
+    product = np.asarray(image_only({"image": image})) * np.exp(WEIGHTS * ratio)
     np.testing.assert_allclose(
         np.asarray(fused({"image": image, "metadata": metadata})),
         product / product.sum(),
         rtol=1e-4,
     )
+
+
+def test_the_joined_model_has_the_loss_that_its_weights_were_chosen_by() -> None:
+    fused, image_only, metadata_only = map(build, ("fused", "image", "metadata"))
+    val = make_batches()
+    fit_metadata_half(metadata_only, val, val)
+    prior = np.array([0.5, 0.1, 0.4])
+    image = score_batches(image_only, val.with_modality("image"))[0]
+    metadata = score_batches(metadata_only, val.with_modality("metadata"))[0]
+    weights = choose_weights(image, metadata, val.targets, prior=prior)
+    losses = []
+    for factor in (1.0, 0.9, 1.1):
+        join_halves(
+            fused, image_only, metadata_only, prior=prior, weights=factor * weights
+        )
+        distance = ((factor * weights - 1) ** 2).sum() / (2 * WEIGHT_SPREAD**2)
+        losses.append(60 * score_batches(fused, val)[1] + distance)
+    assert min(losses) == losses[0]

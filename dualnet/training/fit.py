@@ -2,8 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from dualnet.training.callbacks import (
     score_batches,
 )
 from dualnet.training.events import EventFiles
-from dualnet.training.halves import choose_weight, fit_metadata_half, join_halves
+from dualnet.training.halves import choose_weights, fit_metadata_half, join_halves
 from dualnet.training.precision import (
     dtype_policy,
     resolve_compilation,
@@ -75,86 +74,128 @@ def fit(
     make_deterministic(config.seed)
     environment, policy, jit_compile = _choose(config)
     run.write_environment(environment)
-    modality = config.model.modality
-    halves = modality == "fused" and config.training.halves_first
-    models = {
-        name: _build(config, train, vocabulary.class_names, name, policy)
-        for name in (("image", "metadata", "fused") if halves else (modality,))
-    }
-    score = partial(
-        EpochScores,
+    fitting = _Fitting(
+        config=config,
+        run=run,
+        train=train,
+        val=val,
         val_labels=val_labels,
         vocabulary=vocabulary,
-        num_images=len(train.positions),
+        policy=policy,
+        jit_compile=jit_compile,
     )
-    fit_epochs = partial(_fit_epochs, config, run, jit_compile=jit_compile)
-    if not halves:
-        return fit_epochs(models[modality], train, score(val), run.model)
-    fit_metadata_half(models["metadata"], train, val, jit_compile=jit_compile)
+    if config.model.modality == "fused" and config.training.halves_first:
+        return _fit_halves(fitting)
+    return fitting.fit_epochs(config.model.modality, run.model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fitting:
+    """What every model of one run is built, fitted and scored with."""
+
+    config: Config
+    run: RunFolder
+    train: Batches
+    val: Batches
+    val_labels: np.ndarray
+    vocabulary: Vocabulary
+    policy: str
+    jit_compile: bool
+
+    def build(self, modality: str) -> Any:
+        """Builds the fused model or one of its ablations, not fitted."""
+        inputs = self.train[0][0]
+        with dtype_policy(self.policy):
+            return build_dual_classifier(
+                image_size=self.config.data.image_size,
+                num_features=inputs["metadata"].shape[1] if "metadata" in inputs else 0,
+                class_names=self.vocabulary.class_names,
+                modality=modality,
+                image_branch=self.config.model.image_branch,
+                metadata_units=self.config.model.metadata_units,
+                dropout=self.config.model.dropout,
+                seed=self.config.seed,
+            )
+
+    def scores(self, modality: str) -> EpochScores:
+        """Returns the callback that scores the validation part."""
+        return EpochScores(
+            val=self.val.with_modality(modality),
+            val_labels=self.val_labels,
+            vocabulary=self.vocabulary,
+            num_images=len(self.train.positions),
+        )
+
+    def fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
+        """Fits a model, keeps its best epoch in `path` and returns the history."""
+        training = self.config.training
+        train = self.train.with_modality(modality)
+        model = self.build(modality)
+        set_class_prior(model, train.class_shares)
+        model.compile(
+            optimizer=build_optimizer(training, num_steps=training.epochs * len(train)),
+            loss=build_loss(),
+            jit_compile=self.jit_compile,
+        )
+        history = HistoryFile(self.run.history)
+        with show_epochs(training.epochs) as progress:
+            callbacks = [
+                EpochOrder(train),
+                StopAtNaN(),
+                self.scores(modality),
+                BestModel(path, patience=training.patience),
+                history,
+                progress,
+            ]
+            if training.tensorboard:
+                callbacks.append(EventFiles(self.run.tensorboard))
+            # shuffle=False: the batches order themselves, from (seed, epoch).
+            model.fit(
+                train,
+                epochs=training.epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+            )
+        return history.table
+
+
+def _fit_halves(fitting: _Fitting) -> pd.DataFrame:
+    """Fits both halves, joins them in `model.keras` and returns the image half's history."""
+    run, prior = fitting.run, fitting.train.class_shares
+    metadata_only = fitting.build("metadata")
+    fit_metadata_half(
+        metadata_only, fitting.train, fitting.val, jit_compile=fitting.jit_compile
+    )
     run.checkpoints.mkdir(parents=True, exist_ok=True)
-    history = fit_epochs(
-        models["image"],
-        train.with_modality("image"),
-        score(val.with_modality("image")),
-        run.image_half,
-    )
-    best: Any = keras.models.load_model(run.image_half)
-    fused = models["fused"]
-    prior = train.class_shares
-    metadata_only = models["metadata"]
-    weight = choose_weight(
-        score_batches(best, val.with_modality("image"))[0],
-        score_batches(metadata_only, val.with_modality("metadata"))[0],
-        val.targets,
+    history = fitting.fit_epochs("image", run.image_half)
+    image_only: Any = keras.saving.load_model(run.image_half)
+    weights = choose_weights(
+        score_batches(image_only, fitting.val.with_modality("image"))[0],
+        score_batches(metadata_only, fitting.val.with_modality("metadata"))[0],
+        fitting.val.targets,
         prior=prior,
     )
-    join_halves(fused, best, metadata_only, prior=prior, weight=weight)
+    fused = fitting.build("fused")
+    join_halves(fused, image_only, metadata_only, prior=prior, weights=weights)
     save_model(fused, run.model)
     shutil.rmtree(run.checkpoints)
     logger.info(
-        "halves joined, record weighted %.1f: val macro AUROC %.3f, image half %.3f",
-        weight,
-        score(val).score(fused)[SCORE],
+        "halves joined, record weighted %s: val macro AUROC %.3f, image half %.3f",
+        _format_weights(weights, fitting.vocabulary),
+        fitting.scores("fused").score(fused)[SCORE],
         history[SCORE].max(),
     )
     return history
 
 
-def _fit_epochs(
-    config: Config,
-    run: RunFolder,
-    model: Any,
-    train: Batches,
-    scores: EpochScores,
-    path: Path,
-    *,
-    jit_compile: bool,
-) -> pd.DataFrame:
-    """Fits a model, keeps its best epoch in `path` and returns the history."""
-    training = config.training
-    set_class_prior(model, train.class_shares)
-    model.compile(
-        optimizer=build_optimizer(training, num_steps=training.epochs * len(train)),
-        loss=build_loss(),
-        jit_compile=jit_compile,
+def _format_weights(weights: np.ndarray, vocabulary: Vocabulary) -> str:
+    low, high = weights.argmin(), weights.argmax()
+    names = vocabulary.class_names
+    return (
+        f"{weights[low]:.2f} ({names[low]}) to {weights[high]:.2f} ({names[high]}), "
+        f"mean {weights.mean():.2f}"
     )
-    history = HistoryFile(run.history)
-    with show_epochs(training.epochs) as progress:
-        callbacks = [
-            EpochOrder(train),
-            StopAtNaN(),
-            scores,
-            BestModel(path, patience=training.patience),
-            history,
-            progress,
-        ]
-        if training.tensorboard:
-            callbacks.append(EventFiles(run.tensorboard))
-        # shuffle=False: the batches order themselves, from (seed, epoch).
-        model.fit(
-            train, epochs=training.epochs, shuffle=False, verbose=0, callbacks=callbacks
-        )
-    return history.table
 
 
 def _choose(config: Config) -> tuple[dict[str, Any], str, bool]:
@@ -173,27 +214,6 @@ def _choose(config: Config) -> tuple[dict[str, Any], str, bool]:
         },
     }
     return environment, precision.value, compilation.value
-
-
-def _build(
-    config: Config,
-    train: Batches,
-    class_names: Sequence[str],
-    modality: str,
-    policy: str,
-) -> Any:
-    inputs = train[0][0]
-    with dtype_policy(policy):
-        return build_dual_classifier(
-            image_size=config.data.image_size,
-            num_features=inputs["metadata"].shape[1] if "metadata" in inputs else 0,
-            class_names=class_names,
-            modality=modality,
-            image_branch=config.model.image_branch,
-            metadata_units=config.model.metadata_units,
-            dropout=config.model.dropout,
-            seed=config.seed,
-        )
 
 
 def _check_labels(val_labels: np.ndarray, vocabulary: Vocabulary) -> None:

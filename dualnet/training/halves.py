@@ -10,19 +10,21 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from dualnet.data.batches import Batches, EpochOrder
-from dualnet.training.recipe import build_loss, log_prior
+from dualnet.training.callbacks import MIN_PROBABILITY
+from dualnet.training.recipe import build_loss, log_prior, set_class_prior
 
 logger = logging.getLogger(__name__)
 
 MAX_EPOCHS = 30
-PATIENCE = 3  # epochs without a lower validation loss
-LEARNING_RATE = 3e-3
+PATIENCE = 5  # epochs without a lower validation loss
+LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-3
-WEIGHTS = tuple(number / 10 for number in range(11))  # of the record, in the fusion
-MIN_PROBABILITY = 1e-7
+MAX_WEIGHT = 2.0  # of the record, for one class
+WEIGHT_SPREAD = 0.5  # how far from 1 a weight is thought to lie, standard deviation
 
 
 def fit_metadata_half(
@@ -30,12 +32,19 @@ def fit_metadata_half(
 ) -> None:
     """Fits the metadata-only model until its validation loss falls no more.
 
+    It starts at the class prior and says nothing beyond: random first weights of
+    `logits` would stay in what it says of a class that few radiographs teach.
+
     Args:
         metadata_only: The ablation of a fused model; its weights are changed.
         train: Training batches, with targets.
         val: Validation batches, in order, with targets.
         jit_compile: Whether XLA compiles the steps.
     """
+    set_class_prior(metadata_only, train.class_shares)
+    logits = metadata_only.get_layer("logits")
+    kernel, bias = logits.get_weights()
+    logits.set_weights([np.zeros_like(kernel), bias])
     metadata_only.compile(
         optimizer=keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
         loss=build_loss(),
@@ -67,7 +76,7 @@ def join_halves(
     metadata_only: keras.Model,
     *,
     prior: np.ndarray,
-    weight: float = 1.0,
+    weights: np.ndarray | float = 1.0,
 ) -> None:
     """Makes the fused logits the sum of both halves' less the logarithm of the prior.
 
@@ -80,30 +89,34 @@ def join_halves(
         image_only: Its fitted ablation.
         metadata_only: Its fitted ablation.
         prior: Share of each class among the training targets, shape (num_classes,).
-        weight: How much the record counts, from 0 to 1; see `choose_weight`.
+        weights: How much the record counts, for each class, shape (num_classes,), or
+            for all; see `choose_weights`.
 
     Reference:
         Kittler et al., On combining classifiers, IEEE Transactions on Pattern Analysis
         and Machine Intelligence 20(3), 1998, equation 8: the product rule.
     """
-    kernels, biases = [], []
     for half in (image_only, metadata_only):
         for layer in half.layers:
             if layer.name != "logits":
                 fused.get_layer(layer.name).set_weights(layer.get_weights())
-        kernel, bias = half.get_layer("logits").get_weights()
-        kernels.append(kernel)
-        biases.append(bias)
+    kernel, bias = image_only.get_layer("logits").get_weights()
+    record_kernel, record_bias = metadata_only.get_layer("logits").get_weights()
     # `fusion` begins with the image features
-    kernel = np.concatenate([kernels[0], weight * kernels[1]])
-    bias = biases[0] + weight * (biases[1] - log_prior(prior))
+    kernel = np.concatenate([kernel, weights * _centre(record_kernel, prior)])
+    bias = bias + weights * _centre(record_bias - log_prior(prior), prior)
     fused.get_layer("logits").set_weights([kernel, bias])
 
 
-def choose_weight(
+def choose_weights(
     image: np.ndarray, metadata: np.ndarray, targets: np.ndarray, *, prior: np.ndarray
-) -> float:
-    """Chooses how much the record counts: the weight of the least validation loss.
+) -> np.ndarray:
+    """Chooses how much the record counts for each class, from the validation part.
+
+    Minimises the validation loss plus `sum((weights - 1)**2) / (2 * WEIGHT_SPREAD**2)`.
+    A frequent finding has the rows to show that the picture already tells what the
+    record does; a rare one keeps the product rule's weight of 1, and it is there that
+    the record helps most, for the image half has seen too few to learn it.
 
     Args:
         image: Probabilities of the image half on the validation part, shape
@@ -113,12 +126,33 @@ def choose_weight(
         prior: Share of each class among the training targets, shape (num_classes,).
 
     Returns:
-        One of `WEIGHTS`.
+        float64, 0 to `MAX_WEIGHT`, shape (num_classes,).
     """
-    record = np.log(np.maximum(metadata, MIN_PROBABILITY)) - log_prior(prior)
-    picture = np.log(np.maximum(image, MIN_PROBABILITY))
-    losses = []
-    for weight in WEIGHTS:
-        logits = picture + weight * record
-        losses.append(-(targets * log_softmax(logits, axis=1)).sum(axis=1).mean())
-    return WEIGHTS[int(np.argmin(losses))]
+    picture = np.log(np.maximum(image, MIN_PROBABILITY, dtype=np.float64))
+    record = np.log(np.maximum(metadata, MIN_PROBABILITY, dtype=np.float64))
+    record = _centre(record - log_prior(prior), prior)
+
+    def penalised_loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        logs = log_softmax(picture + weights * record, axis=1)
+        distance = (weights - 1) / WEIGHT_SPREAD
+        loss = (distance**2).sum() / 2 - (targets * logs).sum()
+        surplus = targets.sum(axis=1, keepdims=True) * np.exp(logs) - targets
+        return loss, distance / WEIGHT_SPREAD + (surplus * record).sum(axis=0)
+
+    found = minimize(
+        penalised_loss,
+        np.ones(len(prior)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, MAX_WEIGHT)] * len(prior),
+    )
+    return found.x
+
+
+def _centre(logits: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Returns logits less their mean under the prior.
+
+    What is added to all logits of a row changes no probability, until each is weighted
+    on its own: then this decides what "says nothing" means. A record at the prior does.
+    """
+    return logits - (logits @ prior)[..., np.newaxis]
