@@ -52,6 +52,7 @@ def make_parts(*, num_rows: int = 48, **settings) -> dict:
         "train": Batches(cache, rows, metadata, targets, seed=0, **settings),
         "val": Batches(cache, rows[:30], metadata[:30], targets[:30], **settings),
         "val_labels": targets[:30].astype(bool),
+        "val_patients": rows[:30],
         "vocabulary": NIH,
     }
 

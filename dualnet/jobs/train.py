@@ -102,6 +102,7 @@ def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
         val_labels=full_labels(
             list(data.table["findings"].iloc[val]), data.records.vocabulary
         ),
+        val_patients=data.table["patient_id"].iloc[val].to_numpy(),
         vocabulary=data.records.vocabulary,
     )
 

@@ -15,9 +15,8 @@ import pandas as pd
 from dualnet.data.batches import Batches
 from dualnet.errors import ConfigError
 from dualnet.files import atomic_path
-from dualnet.findings import Vocabulary
 from dualnet.runs import write_table
-from dualnet.scores import macro_auroc
+from dualnet.scores import auroc_per_class
 
 SCORE = "val_macro_auroc"
 COLUMNS = (
@@ -41,7 +40,7 @@ class EpochScores(keras.callbacks.Callback):
     Args:
         val: Validation batches, in order, with targets.
         val_labels: All findings present, bool, shape (n, num_classes).
-        vocabulary: Names the columns.
+        scored: The findings whose mean AUROC is the score, bool, shape (num_classes,).
         num_images: Training radiographs an epoch.
     """
 
@@ -49,13 +48,13 @@ class EpochScores(keras.callbacks.Callback):
         self,
         val: Batches,
         val_labels: np.ndarray,
-        vocabulary: Vocabulary,
+        scored: np.ndarray,
         num_images: int,
     ) -> None:
         super().__init__()
         self._val = val
         self._val_labels = val_labels
-        self._vocabulary = vocabulary
+        self._scored = scored
         self._num_images = num_images
         self._started = 0.0
 
@@ -82,13 +81,10 @@ class EpochScores(keras.callbacks.Callback):
             model: A dual classifier that takes the validation batches.
         """
         probabilities, val_loss = score_batches(model, self._val)
-        score = macro_auroc(
-            self._val_labels,
-            probabilities,
-            class_names=self._vocabulary.class_names,
-            negative=self._vocabulary.negative,
+        areas = auroc_per_class(
+            self._val_labels[:, self._scored], probabilities[:, self._scored]
         )
-        return {"val_loss": val_loss, SCORE: score}
+        return {"val_loss": val_loss, SCORE: float(areas.mean())}
 
 
 class StopAtNaN(keras.callbacks.Callback):

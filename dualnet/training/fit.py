@@ -12,7 +12,6 @@ import pandas as pd
 
 from dualnet.config import Config
 from dualnet.data.batches import Batches, EpochOrder
-from dualnet.errors import RecordError
 from dualnet.findings import Vocabulary
 from dualnet.models.dual import build_dual_classifier
 from dualnet.runs import RunFolder
@@ -35,6 +34,7 @@ from dualnet.training.precision import (
 )
 from dualnet.training.progress import show_epochs
 from dualnet.training.recipe import build_loss, build_optimizer, set_class_prior
+from dualnet.training.selection import choose_findings
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +46,13 @@ def fit(
     train: Batches,
     val: Batches,
     val_labels: np.ndarray,
+    val_patients: np.ndarray,
     vocabulary: Vocabulary,
 ) -> pd.DataFrame:
     """Fits a model and writes `model.keras`, `history.csv`, `environment.json`.
 
-    The epoch kept is the best by validation macro AUROC, against all findings of a
-    radiograph whatever the training targets are. Where each half of a fused model is
+    The epoch kept is the best by validation macro AUROC (see `choose_findings`), against
+    all findings of a radiograph whatever the training targets are. Where each half of a fused model is
     fitted first, the epochs are the image half's. The same configuration and batches
     give the same weights, bit for bit, on one machine.
 
@@ -61,6 +62,7 @@ def fit(
         train: Training batches, with targets.
         val: Validation batches, in order, with targets.
         val_labels: All findings present in `val`, bool, shape (n, num_classes).
+        val_patients: The patients of `val`, shape (n,).
         vocabulary: Its `class_names` are the columns of the targets.
 
     Returns:
@@ -70,7 +72,7 @@ def fit(
         RecordError: If no finding of the validation part can be scored.
         ConfigError: If training goes astray.
     """
-    _check_labels(val_labels, vocabulary)
+    scored = choose_findings(val_labels, val_patients, vocabulary)
     make_deterministic(config.seed)
     environment, policy, jit_compile = _choose(config)
     run.write_environment(environment)
@@ -80,6 +82,7 @@ def fit(
         train=train,
         val=val,
         val_labels=val_labels,
+        scored=scored,
         vocabulary=vocabulary,
         policy=policy,
         jit_compile=jit_compile,
@@ -98,6 +101,7 @@ class _Fitting:
     train: Batches
     val: Batches
     val_labels: np.ndarray
+    scored: np.ndarray
     vocabulary: Vocabulary
     policy: str
     jit_compile: bool
@@ -122,7 +126,7 @@ class _Fitting:
         return EpochScores(
             val=self.val.with_modality(modality),
             val_labels=self.val_labels,
-            vocabulary=self.vocabulary,
+            scored=self.scored,
             num_images=len(self.train.positions),
         )
 
@@ -214,16 +218,3 @@ def _choose(config: Config) -> tuple[dict[str, Any], str, bool]:
         },
     }
     return environment, precision.value, compilation.value
-
-
-def _check_labels(val_labels: np.ndarray, vocabulary: Vocabulary) -> None:
-    findings = np.array(
-        [name in vocabulary.findings for name in vocabulary.class_names]
-    )
-    present = val_labels.any(axis=0) & ~val_labels.all(axis=0) & findings
-    if not present.any():
-        raise RecordError(
-            "validation part: must hold a finding that some radiographs have and "
-            f"others lack. Received: {len(val_labels)} radiographs without one. "
-            "Raise `split.val`, or use more patients."
-        )
