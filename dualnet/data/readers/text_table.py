@@ -6,12 +6,17 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from dualnet.errors import RecordError
 from dualnet.wording import number_of
+
+# PadChest's lists of codes wrap after 75 characters, over a handful of lines; a quote
+# that is never closed is not to swallow the rest of the table
+MAX_LINE_BREAKS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,7 @@ def read_text_table(
     *,
     columns: Mapping[str, str],
     normalize: Callable[[str], str] = str.strip,
+    line_breaks: bool = False,
 ) -> TextTable:
     """Reads the wanted columns of a CSV file as text.
 
@@ -41,6 +47,8 @@ def read_text_table(
         file: A comma-separated file with a header, UTF-8.
         columns: The header of each wanted column, to the name it is to have.
         normalize: Applied to headers, wanted and found, before they are compared.
+        line_breaks: Whether a quoted field may go on in the next lines; the row then
+            has the number of its first line.
 
     Returns:
         The rows, empty lines left out.
@@ -49,18 +57,20 @@ def read_text_table(
         RecordError: If the file cannot be read, lacks a column or has no row.
     """
     data = _read_bytes(file)
-    lines = _decode(data, where=file.name).split("\n")
-    header = _split(lines[0])
+    lines = dict(enumerate(_decode(data, where=file.name).split("\n"), start=1))
+    header = _split(lines.pop(1))
     positions = _find_columns(header, columns, normalize, where=file.name)
+    if line_breaks:
+        lines = _join_open_quotes(lines, len(header))
     irregular = _find_irregular(lines, len(header))
-    good = [number for number in range(2, len(lines) + 1) if number not in irregular]
+    good = [number for number in lines if number not in irregular]
     problems = {number: reason for number, reason in irregular.items() if reason}
     if not good and not problems:
         raise RecordError(
             f"{file.name}: must hold at least one row. Received: only a header. "
             "Copy the table again."
         )
-    rows = _parse([lines[number - 1] for number in good], positions)
+    rows = _parse([lines[number] for number in good], positions)
     rows.index = pd.Index(good, name="line")
     return TextTable(
         rows=rows, problems=problems, digest=hashlib.sha256(data).hexdigest()
@@ -110,11 +120,27 @@ def _find_columns(
     return {found.index(normalize(name)): to for name, to in columns.items()}
 
 
-def _find_irregular(lines: list[str], num_fields: int) -> dict[int, str]:
+def _join_open_quotes(lines: Mapping[int, str], num_fields: int) -> dict[int, str]:
+    """Joins a line whose quote stays open with those up to the one that closes it."""
+    odd = [n for n, line in lines.items() if '"' in line and line.count('"') % 2]
+    joined = dict(lines)
+    closed = 0
+    for start, end in pairwise(odd):
+        if start > closed and end - start <= MAX_LINE_BREAKS:
+            row = "\n".join(lines[number] for number in range(start, end + 1))
+            if len(_split(row)) == num_fields:  # two quotes left open are no row
+                joined[start] = row
+                for number in range(start + 1, end + 1):
+                    del joined[number]
+                closed = end
+    return joined
+
+
+def _find_irregular(lines: Mapping[int, str], num_fields: int) -> dict[int, str]:
     """Returns, by line, why it is not a row; empty for a blank line."""
     found = {
         number: _split(line) if line.strip() else None
-        for number, line in enumerate(lines[1:], start=2)
+        for number, line in lines.items()
         if line.count(",") != num_fields - 1 or '"' in line
     }
     return {
