@@ -138,6 +138,7 @@ def parse_records(
     where: str,
     on_bad_row: str = "error",
     problems: Mapping[int, str] | None = None,
+    nested: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Checks the rows of a table and gives them their types.
 
@@ -148,6 +149,7 @@ def parse_records(
         where: The file's name, for the error.
         on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
         problems: What is already known to be wrong, by line.
+        nested: Whether an `image_id` may be a path, parted by `/`.
 
     Returns:
         The records, typed as `RecordSet.table` is, and the rejects.
@@ -156,7 +158,7 @@ def parse_records(
         RecordError: If a row is bad and not to be set aside, or no row is good.
     """
     check_on_bad_row(on_bad_row)
-    columns, reasons = _parse_columns(text, vocabulary)
+    columns, reasons = _parse_columns(text, vocabulary, nested=nested)
     reasons = {**_find_duplicates(columns["image_id"]), **reasons, **(problems or {})}
     if reasons and on_bad_row == "error":
         raise RecordError(f"{where} {_describe_first(reasons)}")
@@ -224,14 +226,41 @@ def parse_age(text: str) -> float:
     return age
 
 
+def parse_column(
+    text: pd.Series, parse: Callable[[str], object], dtype: Any
+) -> tuple[pd.Series, dict[int, str]]:
+    """Parses a column of text; each distinct text once.
+
+    Args:
+        text: Cells; the index is the line in the file.
+        parse: Of one cell, without blanks around it; `RecordError` with the reason
+            where it cannot be parsed.
+        dtype: Of the values.
+
+    Returns:
+        The values, missing where they could not be parsed, and why not, by line.
+    """
+    # each distinct text is parsed once: 96 ages and 836 label strings in NIH's table
+    # with NA among them, since the code -1 would take the last one's value
+    codes, distinct = pd.factorize(text, use_na_sentinel=False)
+    values, reasons = _parse_all([one.strip() for one in distinct.tolist()], parse)
+    column = pd.Series(values, dtype=dtype).take(codes).set_axis(text.index)
+    rows = np.flatnonzero(np.isin(codes, list(reasons)))
+    lines = text.index.to_numpy()[rows].tolist()
+    return column, {
+        line: reasons[code]
+        for line, code in zip(lines, codes[rows].tolist(), strict=True)
+    }
+
+
 _UNITS_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 
 def _parse_columns(
-    text: pd.DataFrame, vocabulary: Vocabulary
+    text: pd.DataFrame, vocabulary: Vocabulary, *, nested: bool
 ) -> tuple[dict[str, pd.Series], dict[int, str]]:
     parsers: dict[str, tuple[Callable[[str], object], Any]] = {
-        "image_id": (_parse_image_id, TEXT),
+        "image_id": (partial(_parse_image_id, nested=nested), TEXT),
         "patient_id": (_parse_patient_id, TEXT),
         "age_years": (parse_age, "float64"),
         "sex": (partial(_parse_choice, name="sex", choices=SEXES), TEXT),
@@ -244,25 +273,9 @@ def _parse_columns(
     }
     columns, reasons = {}, {}
     for name, (parse, dtype) in parsers.items():
-        columns[name], bad = _parse_column(text.loc[:, name], parse, dtype)
+        columns[name], bad = parse_column(text.loc[:, name], parse, dtype)
         reasons = {**bad, **reasons}
     return columns, reasons
-
-
-def _parse_column(
-    text: pd.Series, parse: Callable[[str], object], dtype: Any
-) -> tuple[pd.Series, dict[int, str]]:
-    # each distinct text is parsed once: 96 ages and 836 label strings in NIH's table
-    # with NA among them, since the code -1 would take the last one's value
-    codes, distinct = pd.factorize(text, use_na_sentinel=False)
-    values, reasons = _parse_all([one.strip() for one in distinct.tolist()], parse)
-    column = pd.Series(values, dtype=dtype).take(codes).set_axis(text.index)
-    rows = np.flatnonzero(np.isin(codes, list(reasons)))
-    lines = text.index.to_numpy()[rows].tolist()
-    return column, {
-        line: reasons[code]
-        for line, code in zip(lines, codes[rows].tolist(), strict=True)
-    }
 
 
 def _parse_all(
@@ -284,10 +297,11 @@ def _try(parse: Callable[[str], object], text: str) -> tuple[object, str]:
         return None, str(error)
 
 
-def _parse_image_id(text: str) -> str:
-    if not text or "/" in text or "\\" in text:
+def _parse_image_id(text: str, *, nested: bool) -> str:
+    if not text or "\\" in text or ("/" in text and not nested):
+        expected = "file name or its path below a folder" if nested else "file name"
         raise RecordError(
-            f"`image_id` must be the picture's file name. Received: {_short(text)}."
+            f"`image_id` must be the picture's {expected}. Received: {_short(text)}."
         )
     return text
 
