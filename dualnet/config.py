@@ -31,8 +31,13 @@ class DataConfig(Stage):
     path: Path | None = Field(
         default=None, description="Dataset folder; none: the phantom."
     )
-    format: Literal["nih", "chest_xray", "covid_radiography"] | None = Field(
+    format: Literal["nih", "chest_xray", "covid_radiography", "table"] | None = Field(
         default=None, description="Reader; none: found out."
+    )
+    mapping: str | None = Field(
+        default=None,
+        description="What a table's columns mean: chexpert, padchest or a YAML file; "
+        "none: dualnet-table.yaml in the dataset's folder.",
     )
     on_bad_row: Literal["error", "set_aside"] = Field(
         default="error", description="A row that breaks a rule stops, or is left out."

@@ -38,6 +38,7 @@ def read_source(config: Config) -> RecordSet:
         folder.absolute(),  # a run keeps the paths, and is read from any folder
         format=data.format,
         on_bad_row=data.on_bad_row,
+        mapping=data.mapping,
     )
     if data.exclude_findings:
         records = exclude_findings(records, data.exclude_findings)

@@ -12,6 +12,7 @@ from dualnet.data.readers.nih import (
     read_nih,
     read_official_lists as read_official_lists,
 )
+from dualnet.data.readers.table import NEEDS as TABLE_NEEDS, find_mapping, read_table
 from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
 
@@ -57,6 +58,11 @@ READERS = {
         read=covid_radiography.read_covid_radiography,
         needs=covid_radiography.NEEDS,
     ),
+    "table": Reader(
+        fits=lambda folder: find_mapping(folder) is not None,
+        read=read_table,
+        needs=TABLE_NEEDS,
+    ),
 }
 
 
@@ -65,6 +71,7 @@ def read_records(
     *,
     format: str | None = None,  # noqa: A002, its name in the configuration
     on_bad_row: str = "error",
+    mapping: str | None = None,
 ) -> RecordSet:
     """Reads a dataset's folder.
 
@@ -72,12 +79,14 @@ def read_records(
         folder: The dataset's folder.
         format: One of `READERS`; none: the one that fits the folder.
         on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
+        mapping: What a table's columns mean, by name or file; the format is then
+            `table`. None: as the folder says.
 
     Returns:
         The records, checked.
 
     Raises:
-        ConfigError: If the format is not known.
+        ConfigError: If the format is not known, or a mapping beside another one.
         RecordError: If the folder is not one, or of no known format, or of several.
     """
     if format is not None and format not in READERS:
@@ -91,8 +100,19 @@ def read_records(
             f"{folder}: must be a dataset's folder. Received: {received}. "
             "Name the folder that holds the dataset."
         )
+    if mapping is not None:
+        _check_mapped(format)
+        return read_table(folder, on_bad_row=on_bad_row, mapping=mapping)
     name = format or _find_format(folder)
     return READERS[name].read(folder, on_bad_row=on_bad_row)
+
+
+def _check_mapped(format: str | None) -> None:  # noqa: A002
+    if format not in (None, "table"):
+        raise ConfigError(
+            "data.mapping: must be left out, or the format be table. "
+            f"Received: data.format={format!r}. Leave one of the two out."
+        )
 
 
 def _find_format(folder: Path) -> str:
