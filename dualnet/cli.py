@@ -33,6 +33,10 @@ Data = Annotated[
 Format = Annotated[
     str | None, typer.Option("--format", help="Reader, by name; none: found out.")
 ]
+Mapping = Annotated[
+    str | None,
+    typer.Option("--mapping", help="A table's columns: chexpert, padchest or a file."),
+]
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", help="Cache folder; none: cache/<dataset>-….")
 ]
@@ -86,9 +90,10 @@ def phantom(
 
 
 @app.command()
-def prepare(
+def prepare(  # noqa: PLR0913 - one argument an option
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
+    mapping: Mapping = None,
     cache: CacheFolder = None,
     image_size: Annotated[int, typer.Option(min=32, max=1024)] = 256,
     workers: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 2,
@@ -102,7 +107,12 @@ def prepare(
     from dualnet.jobs.prepare import prepare_data
 
     options = _options(
-        data=data, format=format, cache=cache, image_size=image_size, workers=workers
+        data=data,
+        format=format,
+        mapping=mapping,
+        cache=cache,
+        image_size=image_size,
+        workers=workers,
     )
     config = read_config(overrides=[*options, *(overrides or [])])
     prepared = prepare_data(config, verify=verify)
@@ -119,6 +129,7 @@ def export_folders(  # noqa: PLR0913 - one argument an option
     against: Annotated[str, typer.Option(help="The other class.")],
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
+    mapping: Mapping = None,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy pictures; else link them.")
     ] = False,
@@ -132,7 +143,8 @@ def export_folders(  # noqa: PLR0913 - one argument an option
     from dualnet.config import read_config
     from dualnet.jobs.export_folders import export_folders as export
 
-    options = [*_options(data=data, format=format), f"seed={seed}"]
+    named = _options(data=data, format=format, mapping=mapping)
+    options = [*named, f"seed={seed}"]
     config = read_config(overrides=[*options, *(overrides or [])])
     exported = export(
         config, out, finding=finding, against=against, copy=copy, split=split
@@ -148,6 +160,7 @@ def train(  # noqa: PLR0913 - one argument an option
     preset: Preset = "xnet",
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
+    mapping: Mapping = None,
     cache: CacheFolder = None,
     sample: Annotated[
         int | None, typer.Option(min=3, help="Draw patients: about so many pictures.")
@@ -161,7 +174,9 @@ def train(  # noqa: PLR0913 - one argument an option
     """Train a model and write its run folder."""
     from dualnet.config import read_config
 
-    options = _options(data=data, format=format, cache=cache, sample=sample)
+    options = _options(
+        data=data, format=format, mapping=mapping, cache=cache, sample=sample
+    )
     settings = read_config(
         preset=preset, file=config, overrides=[*options, *(overrides or [])]
     )
@@ -173,11 +188,12 @@ def train(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
-def evaluate(
+def evaluate(  # noqa: PLR0913 - one argument an option
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     data: Annotated[
         Path | None, typer.Option("--data", help="Another dataset; none: the run's.")
     ] = None,
+    mapping: Mapping = None,
     part: Annotated[
         str | None, typer.Option(help="train, val or test; none: test.")
     ] = None,
@@ -202,6 +218,7 @@ def evaluate(
     result = evaluate_run(
         run,
         data=data,
+        mapping=mapping,
         part=part,
         sample=sample,
         cache=cache,

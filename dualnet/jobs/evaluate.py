@@ -49,10 +49,11 @@ class EvaluatedRun:
     evaluation: Evaluation
 
 
-def evaluate_run(
+def evaluate_run(  # noqa: PLR0913 - one argument an option
     path: Path,
     *,
     data: Path | None = None,
+    mapping: str | None = None,
     part: str | None = None,
     sample: int | None = None,
     cache: Path | None = None,
@@ -64,6 +65,8 @@ def evaluate_run(
     Args:
         path: The run folder.
         data: Another dataset, judged whole; none: the run's own part.
+        mapping: What the columns of that dataset's table mean, by name or file; none:
+            as its folder says.
         part: Part of the run's own radiographs: `train`, `val` or `test`; none:
             `test`.
         sample: Draws whole patients until about this many radiographs.
@@ -75,9 +78,11 @@ def evaluate_run(
     Returns:
         The evaluation, and where it lies.
     """
-    check_choice(data=data, part=part, training_patients=training_patients)
+    check_choice(
+        data=data, mapping=mapping, part=part, training_patients=training_patients
+    )
     run = read_run(path)
-    config = _data_config(run, data, cache)
+    config = _data_config(run, data, mapping=mapping, cache=cache)
     if data is None:
         table = choose_own(run, part or "test", training_patients=training_patients)
     else:
@@ -176,7 +181,9 @@ def _draw(table: pd.DataFrame, sample: int | None, seed: int) -> pd.DataFrame:
     return drawn
 
 
-def _data_config(run: FinishedRun, data: Path | None, cache: Path | None) -> Config:
+def _data_config(
+    run: FinishedRun, data: Path | None, *, mapping: str | None, cache: Path | None
+) -> Config:
     """The run's configuration, with the dataset and the cache to be used."""
     own = run.config.data
     update = {"cache": cache or own.cache}
@@ -185,6 +192,7 @@ def _data_config(run: FinishedRun, data: Path | None, cache: Path | None) -> Con
             "cache": cache,
             "path": data,
             "format": None,
+            "mapping": mapping,
             "exclude_findings": (),
         }
     return run.config.model_copy(update={"data": own.model_copy(update=update)})

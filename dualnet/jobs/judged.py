@@ -28,12 +28,17 @@ logger = logging.getLogger(__name__)
 
 
 def check_choice(
-    *, data: Path | None, part: str | None, training_patients: str
+    *,
+    data: Path | None,
+    mapping: str | None = None,
+    part: str | None,
+    training_patients: str,
 ) -> None:
     """Checks the words that choose what a run is judged on.
 
     Args:
         data: Another dataset; none: the run's own.
+        mapping: What the columns of its table mean; none: not said.
         part: Part of the run's own radiographs; none: not said.
         training_patients: One of `TRAINING_PATIENTS`.
 
@@ -49,6 +54,11 @@ def check_choice(
         raise ConfigError(
             f"--part: must be one of {', '.join(PARTS)}. Received: {part!r}. "
             "Name a part of the run's split."
+        )
+    if mapping is not None and data is None:
+        raise ConfigError(
+            "--mapping: must be left out where --data names no other dataset. "
+            f"Received: {mapping!r}. The run knows how its own table was read."
         )
     if part is not None and data is not None:
         raise ConfigError(
