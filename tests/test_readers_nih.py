@@ -81,6 +81,23 @@ def test_reads_the_release_of_2020(tmp_path: Path) -> None:
     assert records.digests == {"Data_Entry_2017_v2020.csv": digest}
 
 
+def test_the_table_on_nihs_own_page_says_patient_sex(tmp_path: Path) -> None:
+    file = write_2020(tmp_path)
+    gender = read_records(tmp_path).table
+    file.write_text(file.read_text().replace("Patient Gender", "Patient Sex"))
+    assert read_records(tmp_path).table["sex"].tolist() == ["M", "M", "F"]
+    assert read_records(tmp_path).table.equals(gender)
+
+
+def test_a_table_of_both_patient_sex_and_patient_gender_is_refused(
+    tmp_path: Path,
+) -> None:
+    file = write_2020(tmp_path)
+    file.write_text(file.read_text().replace("View Position", "Patient Sex", 1))
+    with pytest.raises(RecordError, match="Received: 2 of 11 columns"):
+        read_records(tmp_path)
+
+
 def test_reads_the_release_of_2017_with_its_ages_and_empty_column(
     tmp_path: Path,
 ) -> None:

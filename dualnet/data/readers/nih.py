@@ -27,9 +27,11 @@ HEADERS = {
     "Follow-up #": "follow_up",
     "Patient ID": "patient_id",
     "Patient Age": "age_years",
-    "Patient Gender": "sex",
+    "Patient Gender": "sex",  # or `Patient Sex`
     "View Position": "view_position",
 }
+# NIH's own table of 2020 says `Patient Sex`; that of 2017 and most copies say Gender
+SYNONYMS = {"patient_sex": "patient_gender"}
 # as the twelve archives unpack, as Kaggle's copies do, and pictures beside the table
 PICTURE_FOLDERS = ("images", "images_*/images", "images_*", "sample/images", ".")
 
@@ -144,7 +146,8 @@ def read_official_lists(folder: Path) -> dict[str, str]:
 
 
 def _normalize(header: str) -> str:
-    return header.strip().lower().replace(" ", "_").replace("-", "_")
+    name = header.strip().lower().replace(" ", "_").replace("-", "_")
+    return SYNONYMS.get(name, name)
 
 
 def _scan(place: Path) -> dict[str, str]:
