@@ -6,7 +6,8 @@
     ├── ImageError    one picture
     ├── CacheError    the packed cache
     ├── RunError      a run folder
-    └── StorageError  a file cannot be written: full disk, no permission
+    ├── StorageError  a file cannot be written: full disk, no permission
+    └── DownloadError a file cannot be had, or is not the one that was published
 
 Each derives from `ValueError` too. A message is one line,
 `where: expected. Received: … What to do.`, and never holds a patient's name or
@@ -40,3 +41,7 @@ class RunError(DualNetError):
 
 class StorageError(DualNetError):
     """A file cannot be written: the disk is full, or it is not allowed."""
+
+
+class DownloadError(DualNetError):
+    """A file cannot be had, or is not the one that its publisher names."""
