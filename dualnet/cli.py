@@ -90,6 +90,31 @@ def phantom(
 
 
 @app.command()
+def download(
+    dataset: Annotated[
+        str, typer.Argument(help="nih, chest_xray or covid_radiography.")
+    ],
+    dest: Annotated[Path, typer.Argument(help="Folder to fill.")],
+    only: Annotated[
+        str | None, typer.Option(help="NIH's archives, such as 1,2; none: all twelve.")
+    ] = None,
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Keep archives once unpacked.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=12, help="Files at once.")] = 4,
+) -> int:
+    """Download NIH ChestX-ray14, or go on with it; say how to get other sets."""
+    from dualnet.jobs.download import download_dataset
+
+    done = download_dataset(
+        dataset, dest, only=only, keep_archives=keep_archives, workers=workers
+    )
+    for line in done.lines:
+        typer.echo(line)
+    return 0 if done.complete else 1
+
+
+@app.command()
 def prepare(  # noqa: PLR0913 - one argument an option
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
