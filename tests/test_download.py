@@ -26,7 +26,6 @@ from dualnet.data.download.transfer import Patience
 from dualnet.data.readers import read_records
 from dualnet.errors import ConfigError, DownloadError, RecordError, StorageError
 from dualnet.jobs.download import DownloadedDataset, download_dataset
-from dualnet.progress import format_bytes, show_progress
 
 TABLES = (
     "Data_Entry_2017_v2020.csv",
@@ -411,36 +410,6 @@ def test_a_table_that_is_no_table_is_named_after_the_download(
     server.files["/Data_Entry_2017_v2020.csv"].content = b"Image,Finding\n"
     with pytest.raises(RecordError, match="the header must name one column"):
         download(server, tmp_path)
-
-
-def test_bytes_are_said_with_what_is_left(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with (
-        caplog.at_level("INFO", "dualnet"),
-        show_progress("downloading", in_bytes=True) as progress,
-    ):
-        for done in (20, 21, 40, 50, 100):
-            progress(done * 10**9, 100 * 10**9)
-    said = [record.getMessage() for record in caplog.records]
-    assert [line.split(", ")[0] for line in said] == [
-        f"downloading: {done}.0 GB of 100.0 GB" for done in (40, 50, 100)
-    ]
-    assert all(re.search(r"/s, \d+ min left$", line) for line in said)
-
-
-@pytest.mark.parametrize(
-    ("num_bytes", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1.0 kB"),
-        (2_008_470_987, "2.0 GB"),
-        (5e12, "5000.0 GB"),
-    ],
-)
-def test_bytes_for_a_person(num_bytes: float, text: str) -> None:
-    assert format_bytes(num_bytes) == text
 
 
 def test_the_folder_of_downloads_is_not_read_as_pictures(
