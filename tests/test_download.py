@@ -41,6 +41,7 @@ ARCHIVES = ("images_001.tar.gz", "images_002.tar.gz", "images_003.tar.gz")
 def server(small_phantom: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Serves the phantom as NIH serves its set, in three archives of 30 pictures."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("os.sync", lambda: None)  # waits for all that others write
     pictures = sorted((small_phantom / "images").iterdir())
     with serving() as server:
         for name in TABLES:
@@ -249,6 +250,19 @@ def test_a_harmful_archive_is_refused_and_the_others_come(
         download(server, tmp_path / "nih")
     assert len(list((tmp_path / "nih" / "images").iterdir())) == 60
     assert [path.name for path in tmp_path.iterdir()] == ["nih"]
+
+
+def test_a_damaged_archive_is_not_taken_for_the_published_one(
+    server: Server, tmp_path: Path
+) -> None:
+    served = server.files["/images_001.tar.gz"]
+    whole, served.content = served.content, served.content[:-100]
+    with pytest.raises(DownloadError, match=r"images_001\.tar\.gz: .*damaged"):
+        download(server, tmp_path, published=False)
+    served.content, served.etag = whole, '"2"'
+    (tmp_path / FOLDER / "images_001.tar.gz").unlink()
+    download(server, tmp_path, published=False)
+    assert len(list((tmp_path / "images").iterdir())) == 90
 
 
 def test_a_full_disk_is_found_before_anything_is_asked_for(

@@ -1,5 +1,6 @@
 """A file over HTTP is the source's bytes, or one clear line and nothing in place."""
 
+import errno
 import gzip
 import hashlib
 import random
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import requests
 from http_server import (
     Behaviour,
     Served,
@@ -40,7 +42,8 @@ from http_server import (
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from dualnet.data.download import Stopped
-from dualnet.data.download.answers import parse_retry_after
+from dualnet.data.download.answers import parse_retry_after, read_answer
+from dualnet.data.download.part_file import PartFile
 from dualnet.data.download.release import RemoteFile
 from dualnet.data.download.transfer import Patience, fetch_file
 from dualnet.errors import DownloadError, StorageError
@@ -406,6 +409,45 @@ def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"no connection .*, 3 tries in a row"):
         fetch_file(gone, tmp_path / "a.gz", patience=HASTE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def get(*args: object, **kwargs: object) -> None:
+        tries.append(args)
+        raise requests.exceptions.SSLError("self-signed certificate")
+
+    monkeypatch.setattr(requests.Session, "get", get)
+    with pytest.raises(DownloadError, match=r"not trusted .*REQUESTS_CA_BUNDLE"):
+        fetch(server, tmp_path)
+    assert len(tries) == 1
+
+
+def test_a_redirect_away_from_https_is_refused(server: Server) -> None:
+    with pytest.raises(DownloadError, match=r"by https\. Received: a redirect"):
+        read_answer(
+            RemoteFile(name="a.gz", url="https://example.org/a.gz", page="https://p"),
+            status=200,
+            headers={},
+            final_url="http://example.org/a.gz",
+            offset=0,
+            origin=None,
+        )
+
+
+def test_a_full_disk_is_a_storage_error(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    serve(server)
+    monkeypatch.setattr(PartFile, "begin", fail)
+    with pytest.raises(StorageError, match=r"a\.gz: .*No space left on device"):
+        fetch(server, tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_a_storage_error(

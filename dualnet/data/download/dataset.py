@@ -91,7 +91,7 @@ def download_release(
         work.check_room(waiting, workers)
         todo += waiting
         meter = _Meter(todo, progress)
-        failures = _run_all(work, todo, meter, workers)
+        num_others, failures = _run_all(work, todo, meter, workers)
     if failures:
         raise DownloadError(_describe(failures))
     pictures = [work.manifest.read_pictures(archive) or {} for archive in archives]
@@ -100,7 +100,7 @@ def download_release(
         num_tables=len(release.tables),
         num_archives=len(archives),
         num_pictures=sum(map(len, pictures)),
-        num_others=work.num_others,
+        num_others=num_others,
         num_new=len(todo),
     )
 
@@ -114,7 +114,6 @@ class _Work:
         self.keep_archives = keep_archives
         self.manifest = Manifest(folder / FOLDER)
         self.stop = threading.Event()
-        self.num_others = 0
 
     def is_unpacked(self, archive: RemoteFile, present: dict[str, int]) -> bool:
         """Whether all that came out of an archive lies there, at its length."""
@@ -123,7 +122,7 @@ class _Work:
 
     def is_in_place(self, table: RemoteFile) -> bool:
         """Whether a table lies in the folder; one that differs is not overwritten."""
-        return self._is_there(table, self.folder / table.name)
+        return self._find_digest(table, self.folder / table.name) is not None
 
     def check_room(self, archives: Sequence[RemoteFile], workers: int) -> None:
         """Checks that the disk has room for archives and their pictures."""
@@ -137,30 +136,35 @@ class _Work:
         )
         check_room(self.folder, room)
 
-    def bring(self, remote: RemoteFile, report: Callable[[int], None]) -> None:
-        """Fetches a file and puts it, or what is in it, in its place."""
+    def bring(self, remote: RemoteFile, report: Callable[[int], None]) -> int:
+        """Fetches a file and puts it, or what is in it, in its place.
+
+        Returns:
+            How many files of an archive are no pictures, and were left out.
+        """
         path = self.folder / FOLDER / remote.name
-        if self._is_there(remote, path):
+        digest = self._find_digest(remote, path)
+        if digest is not None:
             report(path.stat().st_size)
         else:
-            expected = self.manifest.expect_digest(remote)
             digest = fetch_file(
-                replace(remote, digest=expected),
+                replace(remote, digest=self.manifest.expect_digest(remote)),
                 path,
                 patience=self.patience,
                 report=report,
                 stop=self.stop,
             )
-            self.manifest.record(remote, digest)
+        num_others = 0
         if remote.is_archive:
-            self._unpack(remote, path)
+            num_others = self._unpack(remote, path)
         else:
             path.replace(self.folder / remote.name)
+        self.manifest.record(remote, digest)  # of a file that was of use
+        return num_others
 
-    def _unpack(self, remote: RemoteFile, path: Path) -> None:
+    def _unpack(self, remote: RemoteFile, path: Path) -> int:
         unpacked = unpack_pictures(path, self.folder / IMAGES, stop=self.stop)
         self.manifest.record_pictures(remote, unpacked.pictures)
-        self.num_others += unpacked.num_others
         logger.info(
             "%s: %s pictures; left out: %s other files",
             remote.name,
@@ -169,10 +173,16 @@ class _Work:
         )
         if not self.keep_archives:
             path.unlink()
+        return unpacked.num_others
 
-    def _is_there(self, remote: RemoteFile, path: Path) -> bool:
+    def _find_digest(self, remote: RemoteFile, path: Path) -> str | None:
+        """Returns the checksum of a file that lies there; none if none does.
+
+        Raises:
+            DownloadError: If it is not the expected one.
+        """
         if not path.exists():
-            return False
+            return None
         expected = self.manifest.expect_digest(remote)
         digest = compute_digest(path, like=expected)
         if expected not in (None, digest):
@@ -180,7 +190,7 @@ class _Work:
                 f"{path}: must be the file that is published ({expected}). "
                 f"Received: another ({digest}). Move it away; it is not overwritten."
             )
-        return True
+        return digest
 
     def _count_present(self, archive: RemoteFile) -> int:
         path = self.folder / FOLDER / archive.name
@@ -209,8 +219,9 @@ class _Meter:
 
 def _run_all(
     work: _Work, files: Sequence[RemoteFile], meter: _Meter, workers: int
-) -> dict[str, DownloadError]:
-    """Brings all files; returns those that failed, by name."""
+) -> tuple[int, dict[str, DownloadError]]:
+    """Brings all files; returns how many were left out, and who failed, by name."""
+    num_others = 0
     failures: dict[str, DownloadError] = {}
     with ThreadPoolExecutor(workers, thread_name_prefix="download") as pool:
         jobs = {
@@ -220,14 +231,16 @@ def _run_all(
         try:
             for job in as_completed(jobs):
                 try:
-                    job.result()
+                    num_others += job.result()
                 except DownloadError as error:
                     failures[jobs[job]] = error
-        except BaseException:  # a full disk, an interrupt: no file can go on
+        except BaseException as error:  # a full disk, an interrupt: no file can go on
             work.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                logger.info("stopping; the same command goes on from here")
             raise
-    return failures
+    return num_others, failures
 
 
 def _describe(failures: dict[str, DownloadError]) -> str:
