@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from dualnet.data import images
-from dualnet.data.images import MAX_BYTES, MAX_PIXELS, read_image
+from dualnet.data.images import read_image
+from dualnet.data.limits import MAX_BYTES, MAX_PIXELS
 from dualnet.errors import ImageError
 
 ADAM7 = (

@@ -9,6 +9,8 @@ every common kind become 8-bit gray:
   12-bit values in a 16-bit file would come out black and are refused;
 * a camera's rotation (EXIF orientation): turned upright.
 
+What becomes of a DICOM file's values is told in `dicom_pixels`.
+
 Then the picture is stretched to the square, each pixel the mean of the area it covers.
 """
 
@@ -27,12 +29,12 @@ from PIL import Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from dualnet.data.dicom_file import is_dicom
+from dualnet.data.dicom_pixels import read_gray
+from dualnet.data.limits import MAX_BYTES, check_size, explain
 from dualnet.errors import ImageError
 
 PREPROCESSING = "gray-area-stretch-1"  # named in a cache's manifest; serving must match
-MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 25_000_000  # the largest chest detectors make 4,288 by 4,288
-MIN_SIDE = 16
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -68,7 +70,7 @@ def read_image(path: Path, *, image_size: int = 256) -> np.ndarray:
     A picture with a smaller side is brought to size bilinearly.
 
     Args:
-        path: A PNG or JPEG file.
+        path: A PNG, JPEG or DICOM file; its first bytes tell which.
         image_size: Side of the result, in pixels.
 
     Returns:
@@ -76,22 +78,26 @@ def read_image(path: Path, *, image_size: int = 256) -> np.ndarray:
 
     Raises:
         ImageError: If the file is absent, empty, truncated, damaged, animated, too
-            large or too small, or no PNG or JPEG; its file name is named.
+            large or too small, or no PNG, JPEG or DICOM; its file name is named.
     """
     name = path.name
     data = _read_bytes(path)
     try:
-        chunks = _check_chunks(data, name) if data.startswith(_PNG_SIGNATURE) else set()
-        with _open_picture(data, name) as picture:
-            _check_size(picture.size, name)
-            pixels = _load(picture, data, chunks)
-            gray = _upright(_to_gray(pixels, name), pixels.info.get("exif", b""))
+        gray = read_gray(data, name) if is_dicom(data) else _read_gray(data, name)
     except ImageError:
         raise
     except _DECODER_ERRORS as error:
         reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise ImageError(_explain(name, "decodable to its end", reason)) from error
+        raise ImageError(explain(name, "decodable to its end", reason)) from error
     return _resize(gray, image_size)
+
+
+def _read_gray(data: bytes, name: str) -> Image.Image:
+    chunks = _check_chunks(data, name) if data.startswith(_PNG_SIGNATURE) else set()
+    with _open_picture(data, name) as picture:
+        check_size(*picture.size, name)
+        pixels = _load(picture, data, chunks)
+        return _upright(_to_gray(pixels, name), pixels.info.get("exif", b""))
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -101,14 +107,14 @@ def _read_bytes(path: Path) -> bytes:
         data = path.read_bytes() if regular and status.st_size <= MAX_BYTES else b""
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ImageError(_explain(path.name, "a readable file", reason)) from error
+        raise ImageError(explain(path.name, "a readable file", reason)) from error
     if not regular:
-        raise ImageError(_explain(path.name, "a file", "a folder or a device"))
+        raise ImageError(explain(path.name, "a file", "a folder or a device"))
     if status.st_size > MAX_BYTES:
         wanted, size = f"at most {MAX_BYTES:,} bytes", f"{status.st_size:,}"
-        raise ImageError(_explain(path.name, wanted, size))
+        raise ImageError(explain(path.name, wanted, size))
     if not data:
-        raise ImageError(_explain(path.name, "a picture", "an empty file"))
+        raise ImageError(explain(path.name, "a picture", "an empty file"))
     return data
 
 
@@ -118,7 +124,9 @@ def _open_picture(data: bytes, name: str) -> Image.Image:
         return PngImageFile(io.BytesIO(data))
     if data.startswith(_JPEG_SIGNATURE):
         return _Jpeg(io.BytesIO(data))
-    raise ImageError(_explain(name, "a PNG or JPEG picture", "another kind of file"))
+    raise ImageError(
+        explain(name, "a PNG, JPEG or DICOM picture", "another kind of file")
+    )
 
 
 class _Jpeg(JpegImageFile):
@@ -146,17 +154,6 @@ def _is_plain(picture: Image.Image, chunks: set[bytes]) -> bool:
     )
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
-    width, height = size
-    received = f"{width:,} by {height:,}"
-    if width * height > MAX_PIXELS:
-        raise ImageError(_explain(name, f"at most {MAX_PIXELS:,} pixels", received))
-    if min(width, height) < MIN_SIDE:
-        raise ImageError(
-            _explain(name, f"at least {MIN_SIDE} pixels on each side", received)
-        )
-
-
 def _check_chunks(data: bytes, name: str) -> set[bytes]:
     """Checks each PNG chunk's checksum, which Pillow does not do for the pixels.
 
@@ -172,13 +169,13 @@ def _check_chunks(data: bytes, name: str) -> set[bytes]:
     for kind, body, checksum in _chunks(data):
         if zlib.crc32(body) != checksum:
             raise ImageError(
-                _explain(name, "undamaged", "a chunk with a wrong checksum")
+                explain(name, "undamaged", "a chunk with a wrong checksum")
             )
         kinds.add(kind)
     if b"IEND" not in kinds:
-        raise ImageError(_explain(name, "whole", "a truncated PNG file"))
+        raise ImageError(explain(name, "whole", "a truncated PNG file"))
     if b"acTL" in kinds:
-        raise ImageError(_explain(name, "one picture", "an animated PNG"))
+        raise ImageError(explain(name, "one picture", "an animated PNG"))
     return kinds
 
 
@@ -212,7 +209,7 @@ def _from_16_bits(picture: Image.Image, name: str) -> np.ndarray:
     if greatest < 2**12:
         wanted = "16-bit gray values that use their range"
         raise ImageError(
-            _explain(name, wanted, f"a greatest value of {greatest}, as of 12 bits")
+            explain(name, wanted, f"a greatest value of {greatest}, as of 12 bits")
         )
     transparent = picture.info.get("transparency")
     gray = ((np.minimum(values, 65407) + np.uint16(128)) // 257).astype(np.uint8)
@@ -286,10 +283,3 @@ def _overlaps(num_rows: int, image_size: int) -> np.ndarray:
     row = np.arange(num_rows) * image_size
     end = np.minimum(start + num_rows, row + image_size)
     return np.maximum(end - np.maximum(start, row), 0).astype(np.float64)
-
-
-def _explain(name: str, expected: str, received: str) -> str:
-    return (
-        f"{name}: must be {expected}. Received: {received}. "
-        "Replace the file, or leave its image out."
-    )
