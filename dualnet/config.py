@@ -31,7 +31,9 @@ class DataConfig(Stage):
     path: Path | None = Field(
         default=None, description="Dataset folder; none: the phantom."
     )
-    format: Literal["nih", "chest_xray", "covid_radiography", "table"] | None = Field(
+    format: (
+        Literal["nih", "chest_xray", "covid_radiography", "dicom", "table"] | None
+    ) = Field(
         default=None, description="Reader; none: found out."
     )
     mapping: str | None = Field(

@@ -317,7 +317,8 @@ def test_folder_without_a_table_is_an_error(tmp_path: Path) -> None:
 def test_unknown_format_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError,
-        match=r"format: .*one of nih, chest_xray, covid_radiography.*Received: 'mimic'",
+        match=r"format: .*one of nih, chest_xray, covid_radiography, dicom, table. "
+        "Received: 'mimic'",
     ):
         read_records(tmp_path, format="mimic")
 

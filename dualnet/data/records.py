@@ -41,7 +41,8 @@ class RecordSet:
             unique), `path` (str, NA where the picture is not on disk),
             `patient_id` (str), `age_years` (float, NaN is unknown), `sex` (M, F,
             NA), `view_position` (PA, AP, LATERAL, NA), `follow_up` (Int64, NA is
-            unknown), `findings` (tuple of names), `source` (str).
+            unknown), `findings` (tuple of names; empty in all rows where the dataset
+            has none), `source` (str).
         vocabulary: The label vocabulary that `findings` are taken from.
         folder: The dataset's folder.
         digests: SHA-256 of each table that was read, by its file name.
@@ -114,6 +115,19 @@ class RecordSet:
             details=self.details.loc[told].reset_index(drop=True),
             num_excluded=self.num_excluded + len(self.table) - len(table),
         )
+
+    def check_labelled(self) -> None:
+        """Checks that there are findings to learn from.
+
+        Raises:
+            RecordError: If no row has any.
+        """
+        if not any(self.table["findings"]):
+            raise RecordError(
+                f"{self.folder}: must have findings to learn from. "
+                f"Received: {len(self.table):,} radiographs without any. "
+                "Put them into labels.csv (image_id, findings) in that folder."
+            )
 
     def pictured(self) -> pd.DataFrame:
         """Returns the rows whose picture is on disk, in the table's order.
@@ -256,6 +270,35 @@ def parse_column(
 _UNITS_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 
+def parse_findings(text: str, *, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Splits a label string.
+
+    Args:
+        text: Findings, joined by `|`.
+        vocabulary: The findings that may occur.
+
+    Returns:
+        The findings, in the order they are written.
+
+    Raises:
+        RecordError: If one is not of the vocabulary, stands twice, or stands beside
+            the negative class.
+    """
+    names = tuple(name.strip() for name in text.split("|"))
+    unknown = [name for name in names if name not in vocabulary.class_names]
+    if unknown:
+        raise RecordError(
+            f"`findings` must be labels of the {vocabulary.name} vocabulary. "
+            f"Received: {_short(unknown[0])}."
+        )
+    if len(set(names)) < len(names) or (vocabulary.negative in names and names[1:]):
+        raise RecordError(
+            "`findings` must each stand once, and "
+            f"{vocabulary.negative!r} alone. Received: {_short(text)}."
+        )
+    return names
+
+
 def _parse_columns(
     text: pd.DataFrame, vocabulary: Vocabulary, *, nested: bool
 ) -> tuple[dict[str, pd.Series], dict[int, str]]:
@@ -269,7 +312,7 @@ def _parse_columns(
             TEXT,
         ),
         "follow_up": (_parse_follow_up, "Int64"),
-        "findings": (partial(_parse_findings, vocabulary=vocabulary), "object"),
+        "findings": (partial(parse_findings, vocabulary=vocabulary), "object"),
     }
     columns, reasons = {}, {}
     for name, (parse, dtype) in parsers.items():
@@ -328,22 +371,6 @@ def _parse_follow_up(text: str) -> int | None:
             f"Received: follow_up={_short(text)}."
         )
     return int(text) if text else None
-
-
-def _parse_findings(text: str, *, vocabulary: Vocabulary) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split("|"))
-    unknown = [name for name in names if name not in vocabulary.class_names]
-    if unknown:
-        raise RecordError(
-            f"`findings` must be labels of the {vocabulary.name} vocabulary. "
-            f"Received: {_short(unknown[0])}."
-        )
-    if len(set(names)) < len(names) or (vocabulary.negative in names and names[1:]):
-        raise RecordError(
-            "`findings` must each stand once, and "
-            f"{vocabulary.negative!r} alone. Received: {_short(text)}."
-        )
-    return names
 
 
 def _find_duplicates(image_id: pd.Series) -> dict[int, str]:

@@ -117,6 +117,7 @@ def read_training_data(config: Config) -> TrainingData:
         The rows that are used, with their parts, pictures and targets.
     """
     records = read_source(config)
+    records.check_labelled()
     table = records.pictured()
     if config.data.sample is not None:
         table = sample_patients(table, num_images=config.data.sample, seed=config.seed)

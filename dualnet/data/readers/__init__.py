@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dualnet.data.readers import chest_xray, covid_radiography
+from dualnet.data.readers import chest_xray, covid_radiography, dicom
 from dualnet.data.readers.nih import (
     TABLES,
     find_nih_table,
@@ -57,6 +57,11 @@ READERS = {
         ),
         read=covid_radiography.read_covid_radiography,
         needs=covid_radiography.NEEDS,
+    ),
+    "dicom": Reader(
+        fits=lambda folder: dicom.find_dicom(folder) is not None,
+        read=dicom.read_dicom,
+        needs=dicom.NEEDS,
     ),
     "table": Reader(
         fits=lambda folder: find_mapping(folder) is not None,
