@@ -159,6 +159,15 @@ def test_a_voi_lut_of_negative_values_called_unsigned() -> None:
     assert grays == [0, 51, 255]
 
 
+def test_a_lut_of_65536_entries_tells_none() -> None:
+    # PS3.3 C.11.1.1: the number does not fit 16 bits, and is written as 0
+    lut = make_lut(b"", first=0, bits=8)
+    words = np.array([0] * 40000 + [100] + [255] * 25535, dtype="<u2")
+    lut.LUTData = words.tobytes()
+    grays = gray_row([0, 40000, 40001], VOILUTSequence=[lut])
+    assert grays == [0, 100, 255]
+
+
 def test_a_lut_with_more_bits_than_it_tells() -> None:
     lut = make_lut([0, 2048, 4095], first=0, bits=8)
     assert gray_row([0, 1, 2], VOILUTSequence=[lut]) == [0, 128, 255]

@@ -34,6 +34,14 @@ def test_labels(tmp_path: Path, header: str, names: tuple[str, ...]) -> None:
     records.check_labelled()
 
 
+def test_a_name_that_two_files_share_names_neither(tmp_path: Path) -> None:
+    write_tree(tmp_path)
+    write_labels(tmp_path, "image_id", {"IM1": "Mass", "IM2": "Edema"})
+    records = read_dicom(tmp_path)
+    assert records.table["image_id"].tolist() == ["1.2"]
+    assert len(records.rejects) == 3
+
+
 def test_labels_of_their_own_make_a_vocabulary(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
