@@ -33,9 +33,7 @@ class DataConfig(Stage):
     )
     format: (
         Literal["nih", "chest_xray", "covid_radiography", "dicom", "table"] | None
-    ) = Field(
-        default=None, description="Reader; none: found out."
-    )
+    ) = Field(default=None, description="Reader; none: found out.")
     mapping: str | None = Field(
         default=None,
         description="What a table's columns mean: chexpert, padchest or a YAML file; "
