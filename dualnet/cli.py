@@ -121,9 +121,14 @@ def prepare(  # noqa: PLR0913 - one argument an option
     mapping: Mapping = None,
     cache: CacheFolder = None,
     image_size: Annotated[int, typer.Option(min=32, max=1024)] = 256,
-    workers: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 2,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Pictures at once; none: one a core.")
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every checksum.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make again what is damaged.")
     ] = False,
     overrides: Overrides = None,
 ) -> None:
@@ -140,7 +145,7 @@ def prepare(  # noqa: PLR0913 - one argument an option
         workers=workers,
     )
     config = read_config(overrides=[*options, *(overrides or [])])
-    prepared = prepare_data(config, verify=verify)
+    prepared = prepare_data(config, verify=verify, repair=repair)
     typer.echo(
         f"{number_of(len(prepared), 'picture')}, {len(prepared.rejects):,} refused: "
         f"{prepared.folder}"

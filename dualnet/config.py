@@ -55,8 +55,11 @@ class DataConfig(Stage):
         default=None,
         description="Cache folder; none: cache/<dataset>-<digest of its path>.",
     )
-    workers: int = Field(
-        default=2, ge=1, le=256, description="Pictures decoded at once."
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Pictures decoded at once; none: one a core.",
     )
 
 

@@ -1,25 +1,38 @@
 """The packed uint8 cache: decoded once, mapped into memory, read at random.
 
-The files are described in `cache_manifest`, how they are filled in `cache_writer`.
+The files are described in `cache_manifest`, how they are filled in `cache_writer`, how
+damage is found in `cache_check`.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from dualnet.data.cache_manifest import (
-    Manifest,
+from dualnet.data.cache_check import (
+    are_rejects_whole,
+    describe_damage,
     explain_damage,
+    find_damaged,
     find_unwhole,
-    is_undamaged,
     open_shard,
-    read_manifest,
 )
-from dualnet.data.cache_writer import fill_cache, find_sources, list_rejects
+from dualnet.data.cache_folder import lock_cache
+from dualnet.data.cache_manifest import (
+    MANIFEST,
+    REJECTS,
+    Manifest,
+    list_rejects,
+    read_manifest,
+    salvage_manifest,
+    write_manifest,
+    write_rejects,
+)
+from dualnet.data.cache_writer import fill_cache, find_sources
 from dualnet.errors import CacheError
+from dualnet.progress import Progress
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
@@ -106,7 +119,7 @@ def prepare_cache(
     *,
     image_size: int,
     workers: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Cache:
     """Makes, continues or reuses the cache of a table's pictures.
 
@@ -164,22 +177,77 @@ def open_cache(folder: Path) -> Cache:
         CacheError: If it is no cache, or a shard is absent or of another size.
     """
     manifest = read_manifest(folder)
-    for shard in find_unwhole(folder, manifest):
-        raise CacheError(explain_damage(folder / shard.file_name))
+    if unwhole := find_unwhole(folder, manifest):
+        raise CacheError(explain_damage(folder, unwhole))
     return Cache(folder, manifest)
 
 
-def verify_cache(folder: Path) -> None:
-    """Recomputes the checksum of every shard.
+def verify_cache(
+    folder: Path, *, workers: int = 1, progress: Progress | None = None
+) -> None:
+    """Reads every file of a cache and compares it with what was written.
 
     Args:
         folder: The cache.
+        workers: How many shards are read at once.
+        progress: Called after each shard with how many are done, and how many
+            there are.
 
     Raises:
-        CacheError: If a shard is not as it was written; its file is named.
+        CacheError: If a file is not as it was written. Each such file, and the
+            pictures it holds, is a log line; the error names the first.
     """
     manifest = read_manifest(folder)
-    for shard in manifest.shards:
-        if not is_undamaged(folder, shard):
-            raise CacheError(explain_damage(folder / shard.file_name))
-    logger.info("%s: %s verified", folder, number_of(len(manifest.shards), "shard"))
+    damaged = find_damaged(folder, manifest, workers=workers, progress=progress)
+    rejects = not are_rejects_whole(folder, manifest)
+    for name, what in describe_damage(damaged, rejects=rejects).items():
+        logger.info("%s: damaged or absent %s", folder / name, what)
+    if damaged or rejects:
+        raise CacheError(explain_damage(folder, damaged, rejects=rejects))
+    logger.info(
+        "%s: the manifest, %s and %s verified",
+        folder,
+        REJECTS,
+        number_of(len(manifest.shards), "shard"),
+    )
+
+
+def repair_cache(
+    folder: Path,
+    *,
+    image_size: int,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> None:
+    """Throws away what is damaged, so that `prepare_cache` makes just that again.
+
+    Args:
+        folder: The cache; nothing is done where there is none yet.
+        image_size: Side of its pictures, in pixels.
+        workers: How many shards are read at once.
+        progress: Called after each shard with how many are done, and how many
+            there are.
+    """
+    if not (folder / MANIFEST).is_file():
+        return
+    with lock_cache(folder):
+        try:
+            manifest = read_manifest(folder)
+        except CacheError:
+            manifest = salvage_manifest(folder, image_size=image_size)
+            logger.info(
+                "%s: damaged; it still describes %s",
+                folder / MANIFEST,
+                number_of(len(manifest.shards), "shard"),
+            )
+        damaged = find_damaged(folder, manifest, workers=workers, progress=progress)
+        for shard in damaged:
+            (folder / shard.file_name).unlink(missing_ok=True)
+        write_rejects(folder, manifest)
+        write_manifest(folder, manifest)
+    logger.info(
+        "%s: %s of %s damaged or absent",
+        folder,
+        f"{len(damaged):,}",
+        number_of(len(manifest.shards), "shard"),
+    )

@@ -11,21 +11,24 @@ leaves a cache that is whole, and at most a file that nobody counts.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
+import pandas as pd
 
 from dualnet.data.images import PREPROCESSING
 from dualnet.errors import CacheError
-from dualnet.files import sha256, write_text
+from dualnet.files import atomic_path, write_text
 
 FORMAT = 1  # raised when a cache of before can no longer be read
 MANIFEST = "manifest.json"
 REJECTS = "rejects.csv"
+
+_SHARD_ENTRY = re.compile(r'\{"file": "shard-')
 
 
 @dataclass(frozen=True)
@@ -139,17 +142,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         manifest: What it holds.
     """
     values = {
-        "format": FORMAT,
-        "preprocessing": PREPROCESSING,
-        "image_size": manifest.image_size,
+        **_head(manifest.image_size),
         "shards": [
             {"file": shard.file_name, **asdict(shard)} for shard in manifest.shards
         ],
         "rejects": [asdict(reject) for reject in manifest.rejects],
     }
-    write_text(
-        folder / MANIFEST, json.dumps({**values, "sha256": _digest(values)}) + "\n"
-    )
+    write_text(folder / MANIFEST, _serialize(values))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -167,8 +166,9 @@ def read_manifest(folder: Path) -> Manifest:
     """
     where = folder / MANIFEST
     try:
-        values = json.loads(where.read_bytes())
-        digest = values.pop("sha256")
+        data = where.read_bytes()
+        values = json.loads(data)
+        del values["sha256"]
     except (FileNotFoundError, NotADirectoryError):
         raise CacheError(
             f"{folder}: must be a cache. Received: no {MANIFEST} in it. "
@@ -183,7 +183,8 @@ def read_manifest(folder: Path) -> Manifest:
         RecursionError,
     ):
         raise CacheError(_explain_loss(where)) from None
-    if digest != _digest(values):
+    # Every byte, as JSON has several ways to write one text.
+    if data != _serialize(values).encode():
         raise CacheError(_explain_loss(where))
     _check_format(values, folder)
     return Manifest(
@@ -193,77 +194,66 @@ def read_manifest(folder: Path) -> Manifest:
     )
 
 
-def find_unwhole(folder: Path, manifest: Manifest) -> list[Shard]:
-    """Finds the shards whose file is absent or of another size; reads none.
+def salvage_manifest(folder: Path, *, image_size: int) -> Manifest:
+    """Reads what is whole of a damaged manifest.
+
+    Each shard's entry proves itself by the shard's name, which is a digest of its
+    members; the entry's checksum is the file's to prove. What was refused is left
+    out, as nothing proves it: those pictures are tried again.
 
     Args:
         folder: The cache.
-        manifest: What it is to hold.
-
-    Returns:
-        These shards.
-    """
-    return [
-        shard
-        for shard in manifest.shards
-        if _file_size(folder / shard.file_name) != shard.num_bytes
-    ]
-
-
-def is_undamaged(folder: Path, shard: Shard) -> bool:
-    """Recomputes a shard's checksum.
-
-    Args:
-        folder: The cache.
-        shard: Which.
-
-    Returns:
-        Whether the file is as it was written.
-    """
-    try:
-        return sha256(folder / shard.file_name) == shard.sha256
-    except OSError:
-        return False
-
-
-def open_shard(folder: Path, shard: Shard, image_size: int) -> np.ndarray:
-    """Maps a shard into memory.
-
-    Args:
-        folder: The cache.
-        shard: Which.
         image_size: Side of its pictures, in pixels.
 
     Returns:
-        Its pictures, uint8, shape (pictures, image_size, image_size), read-only.
+        The shards whose entry is whole.
 
     Raises:
-        CacheError: If the file is not the shard that the manifest describes.
+        CacheError: If what says how the pictures were made is damaged.
     """
-    shape = (len(shard.image_ids), image_size, image_size)
-    path = folder / shard.file_name
-    try:
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise CacheError(explain_damage(path)) from None
-    if pixels.shape != shape or pixels.dtype != np.uint8:
-        raise CacheError(explain_damage(path))
-    return np.asarray(pixels)  # rows of np.memmap take half as long again
+    where = folder / MANIFEST
+    text = where.read_bytes().decode("latin-1")
+    if not text.startswith(json.dumps(_head(image_size))[:-1]):
+        raise CacheError(
+            f"{where}: must say how its pictures were made. Received: a damaged "
+            "file, or a cache of another kind. Delete the cache's folder and run "
+            "`dualnet prepare` again."
+        )
+    shards = [
+        _salvage_shard(text, found.start()) for found in _SHARD_ENTRY.finditer(text)
+    ]
+    return Manifest(image_size, tuple(shard for shard in shards if shard is not None))
 
 
-def explain_damage(path: Path) -> str:
-    """Says that a shard is not as it was written, and what to do.
+def write_rejects(folder: Path, manifest: Manifest) -> None:
+    """Writes `rejects.csv`.
 
     Args:
-        path: The shard.
+        folder: The cache.
+        manifest: What it holds.
+    """
+    with atomic_path(folder / REJECTS) as unfinished:
+        unfinished.write_bytes(format_rejects(manifest))
+
+
+def format_rejects(manifest: Manifest) -> bytes:
+    """Returns what `rejects.csv` is to hold."""
+    text = list_rejects(manifest).to_csv(index=False, lineterminator="\n")
+    return text.encode(errors="backslashreplace")  # a file's name may be no UTF-8
+
+
+def list_rejects(manifest: Manifest) -> pd.DataFrame:
+    """Lists the pictures that were refused.
+
+    Args:
+        manifest: What the cache holds.
 
     Returns:
-        The message of an error.
+        A table of `image_id`, `path` and `reason`.
     """
-    return (
-        f"{path}: must be as it was written. Received: a damaged or absent shard. "
-        "Delete it and run `dualnet prepare` again; only what is missing is redone."
-    )
+    columns = ("image_id", "path", "reason")
+    rows = [[getattr(reject, name) for name in columns] for reject in manifest.rejects]
+    return pd.DataFrame(rows, columns=list(columns), dtype="str")
 
 
 def _read_shard(values: Mapping[str, Any]) -> Shard:
@@ -285,19 +275,32 @@ def _check_format(values: Mapping[str, Any], folder: Path) -> None:
         )
 
 
-def _digest(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+def _head(image_size: int) -> dict[str, Any]:
+    """What a manifest begins with: how the pictures were made."""
+    return {
+        "format": FORMAT,
+        "preprocessing": PREPROCESSING,
+        "image_size": image_size,
+    }
 
 
-def _file_size(path: Path) -> int:
+def _serialize(values: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return json.dumps({**values, "sha256": digest}) + "\n"
+
+
+def _salvage_shard(text: str, start: int) -> Shard | None:
     try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+        values, _ = json.JSONDecoder().raw_decode(text, start)
+        shard = _read_shard(values)
+        return shard if shard.file_name == values["file"] else None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
 
 
 def _explain_loss(where: Path) -> str:
     return (
         f"{where}: must be as it was written. Received: a damaged file. "
-        "Delete the cache's folder and run `dualnet prepare` again."
+        "Run `dualnet prepare --repair` on this dataset: shards that are still "
+        "described are kept."
     )

@@ -5,10 +5,8 @@ belong together does not depend on the number of workers, nor on where an earlie
 preparation was stopped, and so the files do not either.
 """
 
-import fcntl
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,29 +16,38 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dualnet.data.cache_manifest import (
-    MANIFEST,
-    REJECTS,
-    Manifest,
-    Reject,
-    Shard,
+from dualnet.data.cache_check import (
     explain_damage,
     find_unwhole,
     is_undamaged,
-    name_shard,
     open_shard,
+)
+from dualnet.data.cache_folder import (
+    check_folder,
+    check_room,
+    lock_cache,
+    remove_leftovers,
+    tidy,
+)
+from dualnet.data.cache_manifest import (
+    MANIFEST,
+    Manifest,
+    Reject,
+    Shard,
+    name_shard,
     read_manifest,
     write_manifest,
+    write_rejects,
 )
 from dualnet.data.images import read_image
-from dualnet.errors import CacheError, ImageError, StorageError
+from dualnet.errors import CacheError, ImageError
 from dualnet.files import atomic_path, sha256
+from dualnet.progress import Progress
+from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
 
 SHARD_PICTURES = 1024  # 64 MiB at 256 pixels; two shards are in memory at once
-ROOM_TO_SPARE = 16 * 2**20  # for the manifest, the rejects and the file system
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,14 @@ class Block:
     Args:
         sources: What is to be decoded.
         old: The shard in which these pictures have changed; none: a new shard.
+        lost: Whether the old shard's file is gone, so that nothing of it is kept.
     """
 
     sources: Sequence[Source]
     old: Shard | None = None
+    lost: bool = False
 
 
-Progress = Callable[[int, int], None]
 Decoded = dict[str, np.ndarray | str]  # pixels, or why there are none
 
 
@@ -94,15 +102,17 @@ def fill_cache(
             many there are.
     """
     manifest = _read_or_start(folder, image_size)
-    if not find_unwhole(folder, manifest) and not _plan(sources, manifest):
+    if not _plan(sources, manifest, find_unwhole(folder, manifest)):
+        tidy(folder, manifest)
         return
-    with _lock(folder):
-        manifest = _drop_unwhole(folder, _read_or_start(folder, image_size))
+    with lock_cache(folder):
+        manifest = _read_or_start(folder, image_size)
         write_manifest(folder, manifest)
-        _write_rejects(folder, manifest)
-        _remove_leftovers(folder, manifest)
-        blocks = _plan(sources, manifest)
-        _check_room(folder, blocks, image_size)
+        write_rejects(folder, manifest)
+        remove_leftovers(folder, manifest)
+        blocks = _plan(sources, manifest, find_unwhole(folder, manifest))
+        check_room(folder, _count_pictures(blocks) * image_size**2)
+        _report_lost(folder, blocks)
         report = _count(sum(len(block.sources) for block in blocks), progress)
         with _pool(workers) as pool:
             for block, decoded in _decode(pool, blocks, image_size, report):
@@ -133,7 +143,7 @@ def _sign(path: str) -> str:
 
 def _read_or_start(folder: Path, image_size: int) -> Manifest:
     """Reads the manifest; where there is no cache yet, returns an empty one."""
-    _check_folder(folder)
+    check_folder(folder)
     if not (folder / MANIFEST).exists():
         return Manifest(image_size)
     manifest = read_manifest(folder)
@@ -145,90 +155,53 @@ def _read_or_start(folder: Path, image_size: int) -> Manifest:
     return manifest
 
 
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise CacheError(
-            f"{folder}: must be a folder. Received: a file. Name another cache folder."
-        )
-    used = folder.is_dir() and any(p.name[0] != "." for p in folder.iterdir())
-    # Asked last: the manifest is a cache's first file, also of one just being made.
-    if used and not (folder / MANIFEST).exists():
-        raise CacheError(
-            f"{folder}: must be a cache or empty. Received: a folder with other "
-            "files in it. Name another cache folder."
-        )
-
-
-def _plan(sources: Sequence[Source], manifest: Manifest) -> list[Block]:
+def _plan(
+    sources: Sequence[Source], manifest: Manifest, lost: Sequence[Shard]
+) -> list[Block]:
     """Divides what is to be decoded into blocks: changed shards, then new ones."""
+    # A lost shard is made again in its old place, and so with its old bytes.
     cached, rejected = manifest.cached, manifest.rejected
+    files = {shard.file_name for shard in lost}
+    gone = {name for shard in lost for name in shard.image_ids}
     changed, new = {}, []
     for source in sources:
         known = cached.get(source.image_id) or rejected.get(source.image_id)
-        if known == source.signature:
+        if known == source.signature and source.image_id not in gone:
             continue
         if source.image_id in cached:
             changed[source.image_id] = source
         else:
             new.append(source)
     blocks = [
-        Block([changed[name] for name in shard.image_ids if name in changed], shard)
-        for shard in (manifest.shards if changed else ())
+        Block(
+            [changed[name] for name in shard.image_ids if name in changed],
+            shard,
+            lost=shard.file_name in files,
+        )
+        for shard in (manifest.shards if changed or lost else ())
     ]
     starts = range(0, len(new), SHARD_PICTURES)
     blocks += [Block(new[start : start + SHARD_PICTURES]) for start in starts]
-    return [block for block in blocks if block.sources]
+    return [block for block in blocks if block.sources or block.lost]
 
 
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Lets one process at a time write to a cache; the system frees a dead one's."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / LOCK).open("wb")
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: must be writable. Received: {error.strerror}. "
-            "Name another cache folder."
-        ) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("%s: another process prepares it; waiting for its end", folder)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _drop_unwhole(folder: Path, manifest: Manifest) -> Manifest:
-    for shard in find_unwhole(folder, manifest):
-        logger.info("%s: absent or cut short; made again", folder / shard.file_name)
-        manifest = manifest.with_shard(shard, None, ())
-    return manifest
-
-
-def _remove_leftovers(folder: Path, manifest: Manifest) -> None:
-    """Removes files that a stopped preparation wrote and no manifest names."""
-    counted = {shard.file_name for shard in manifest.shards}
-    for path in folder.glob("shard-*.npy"):
-        if path.name not in counted:
-            path.unlink()
-    for pattern in (".shard-*.npy", ".manifest.*.json", ".rejects.*.csv"):
-        for path in folder.glob(pattern):
-            path.unlink()
-
-
-def _check_room(folder: Path, blocks: Sequence[Block], image_size: int) -> None:
-    num_pictures = sum(
+def _count_pictures(blocks: Sequence[Block]) -> int:
+    """Counts the pictures that are to be written, with those of changed shards."""
+    return sum(
         len(block.old.image_ids if block.old else block.sources) for block in blocks
     )
-    needed = num_pictures * image_size**2 + ROOM_TO_SPARE
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise StorageError(
-            f"{folder}: must have {needed / 1e9:.2f} GB free on its disk. "
-            f"Received: {free / 1e9:.2f} GB. Free some space or name another folder."
-        )
+
+
+def _report_lost(folder: Path, blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        if block.old is not None and block.lost:
+            logger.info(
+                "%s: absent or cut short; %s of its %s, as many as the dataset has, are "
+                "made again",
+                folder / block.old.file_name,
+                f"{len(block.sources):,}",
+                number_of(len(block.old.image_ids), "picture"),
+            )
 
 
 def _count(total: int, progress: Progress | None) -> Callable[[], None]:
@@ -290,9 +263,9 @@ def _add(folder: Path, manifest: Manifest, block: Block, decoded: Decoded) -> Ma
     ]
     new = _write_shard(folder, _collect(folder, manifest, block, decoded), manifest)
     manifest = manifest.with_shard(block.old, new, rejects)
-    _write_rejects(folder, manifest)
+    write_rejects(folder, manifest)
     write_manifest(folder, manifest)
-    if block.old is not None:
+    if block.old is not None and block.old.file_name != (new and new.file_name):
         (folder / block.old.file_name).unlink(missing_ok=True)
     return manifest
 
@@ -307,9 +280,9 @@ def _collect(
     """
     pixels: Decoded = {}
     signatures: dict[str, str] = {}
-    if block.old is not None:
+    if block.old is not None and not block.lost:
         if not is_undamaged(folder, block.old):  # else its damage would be copied
-            raise CacheError(explain_damage(folder / block.old.file_name))
+            raise CacheError(explain_damage(folder, [block.old]))
         kept = open_shard(folder, block.old, manifest.image_size)
         pixels = dict(zip(block.old.image_ids, kept, strict=True))
         signatures = dict(zip(block.old.image_ids, block.old.signatures, strict=True))
@@ -335,22 +308,3 @@ def _write_shard(
         np.lib.format.write_array_header_1_0(stream, header)
         stream.writelines(pixels.data for pixels in pictures)
     return Shard(image_ids, signatures, path.stat().st_size, sha256(path))
-
-
-def _write_rejects(folder: Path, manifest: Manifest) -> None:
-    with atomic_path(folder / REJECTS) as unfinished:
-        list_rejects(manifest).to_csv(unfinished, index=False)
-
-
-def list_rejects(manifest: Manifest) -> pd.DataFrame:
-    """Lists the pictures that were refused.
-
-    Args:
-        manifest: What the cache holds.
-
-    Returns:
-        A table of `image_id`, `path` and `reason`.
-    """
-    columns = ("image_id", "path", "reason")
-    rows = [[getattr(reject, name) for name in columns] for reject in manifest.rejects]
-    return pd.DataFrame(rows, columns=list(columns), dtype="str")

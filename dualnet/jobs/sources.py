@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -124,15 +125,36 @@ def prepare(table: pd.DataFrame, config: Config, folder: Path | None) -> Cache:
     Returns:
         The cache, which holds every picture of `table` that could be read.
     """
-    where = config.data.cache or cache_folder(folder or Path(), config.data.image_size)
     with show_progress("preparing pictures") as progress:
         return prepare_cache(
             table,
-            where,
+            locate_cache(config, folder),
             image_size=config.data.image_size,
-            workers=config.data.workers,
+            workers=count_workers(config),
             progress=progress,
         )
+
+
+def count_workers(config: Config) -> int:
+    """Returns how many pictures are worked on at once: as configured, or one a core."""
+    if config.data.workers is not None:
+        return config.data.workers
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))  # a scheduler may give a process few
+    return os.cpu_count() or 1
+
+
+def locate_cache(config: Config, folder: Path | None) -> Path:
+    """Returns where a dataset's cache lies.
+
+    Args:
+        config: The whole configuration.
+        folder: The dataset's folder.
+
+    Returns:
+        `data.cache`, or a place named after the dataset's folder.
+    """
+    return config.data.cache or cache_folder(folder or Path(), config.data.image_size)
 
 
 def cache_folder(folder: Path, image_size: int) -> Path:
@@ -184,7 +206,7 @@ def _make_phantom(config: Config) -> Path:
             num_patients=phantom.patients,
             seed=phantom.seed,
             size=size,
-            workers=config.data.workers,
+            workers=count_workers(config),
             progress=progress,
         )
     return folder

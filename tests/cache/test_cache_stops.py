@@ -3,21 +3,22 @@
 import errno
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dualnet.data import cache_writer
-from dualnet.data.cache import open_cache, verify_cache
+from dualnet.data.cache import open_cache
+from dualnet.data.cache_folder import lock_cache
+from dualnet.data.cache_manifest import read_manifest
 from dualnet.errors import StorageError
 
 from .cache_cases import (
@@ -26,6 +27,7 @@ from .cache_cases import (
     Calls,
     check_pixels,
     contents,
+    draw,
     make_table,
     prepare,
 )
@@ -73,39 +75,80 @@ prepare_cache(table, Path(sys.argv[2]), image_size=16, workers=2)
 """
 
 
-@contextmanager
-def running(table: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def prepare_and_kill(table: Path, folder: Path, seconds: float) -> tuple[bool, float]:
+    """Returns whether a preparation was killed in its course; how long it took."""
     command = [sys.executable, "-c", SCRIPT, str(table), str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        yield process
+        started = time.monotonic()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        process.send_signal(signal.SIGKILL)
+        killed = process.wait() == -signal.SIGKILL
+        return killed, time.monotonic() - started
     finally:
         process.kill()
         process.communicate()
 
 
-def test_a_killed_preparation_loses_nothing_and_changes_nothing(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    "kills", [2, pytest.param(20, marks=pytest.mark.slow)], ids=str
+)
+def test_a_preparation_killed_at_a_random_moment_ends_in_the_same_bytes(
+    tmp_path: Path, kills: int
 ) -> None:
-    table = make_table(tmp_path / "images", 160)
+    random = np.random.default_rng(kills)
+    table = make_table(tmp_path / "images", 320)
+    for number in (2, 100, 319):
+        Path(table["path"][number]).write_bytes(b"no picture")
     table.to_csv(tmp_path / "table.csv", index=False)
-    started = time.monotonic()
-    expected = contents(prepare(table, tmp_path / "whole").folder)
-    duration = time.monotonic() - started
-    folder, kills = tmp_path / "killed", 0
-    for number in range(3):
-        with running(tmp_path / "table.csv", folder) as process:
-            time.sleep(duration * (0.05 + 0.3 * number))
-            process.send_signal(signal.SIGKILL)
-            kills += process.wait() == -signal.SIGKILL
+    whole = tmp_path / "whole"
+    _, seconds = prepare_and_kill(tmp_path / "table.csv", whole, seconds=60)
+    expected = contents(prepare(table, whole).folder)
+    seen = 0
+    for attempt in range(3 * kills):
+        folder = tmp_path / f"killed {attempt}"
+        moment = seconds * random.uniform(0, 0.95)
+        killed, _ = prepare_and_kill(tmp_path / "table.csv", folder, moment)
         if (folder / "manifest.json").exists():
             open_cache(folder)
-            verify_cache(folder)
-    assert kills
-    prepare(table, folder)
-    assert contents(folder) == expected
+        assert contents(prepare(table, folder).folder) == expected
+        seen += killed
+        if seen == kills:
+            return
+    pytest.fail(f"only {seen} of {kills} preparations were killed in their course")
+
+
+@pytest.mark.parametrize(
+    "stride", [11, pytest.param(1, marks=pytest.mark.slow)], ids=str
+)
+@pytest.mark.parametrize("start", ["nothing", "a changed picture", "much to do"])
+def test_a_preparation_killed_before_any_file_operation_ends_in_the_same_bytes(
+    tmp_path: Path, start: str, stride: int
+) -> None:
+    table = make_table(tmp_path / "images", NUM_PICTURES)
+    Path(table["path"][2]).write_bytes(b"no picture")
+    if start != "nothing":
+        prepare(table, tmp_path / "start")
+        draw(Path(table["path"][9]), seed=1009)
+    if start == "much to do":  # one shard lost, one picture bad, ten new
+        lost = read_manifest(tmp_path / "start").shards[0].file_name
+        (tmp_path / "start" / lost).unlink()
+        Path(table["path"][17]).write_bytes(b"")
+        table = make_table(tmp_path / "images", NUM_PICTURES + 10)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "cache.cache_kills", str(tmp_path), str(stride)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    kills = int(done.stdout.split()[-1])
+    assert kills >= 10 // stride
 
 
 def test_two_preparations_at_once_make_one_cache(
@@ -124,7 +167,7 @@ def test_a_second_preparation_waits_and_says_so(
 ) -> None:
     folder = tmp_path / "cache"
     with ThreadPoolExecutor(1) as pool, caplog.at_level(logging.INFO, "dualnet"):
-        with cache_writer._lock(folder):
+        with lock_cache(folder):
             job = pool.submit(prepare, table, folder)
             deadline = time.monotonic() + 10
             while "waiting for its end" not in caplog.text:
@@ -140,8 +183,8 @@ def test_a_second_preparation_waits_and_says_so(
 def test_prepare_cache_asks_for_room_first(
     table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = cache_writer.shutil.disk_usage(tmp_path)._replace(free=1_500_000)
-    monkeypatch.setattr(cache_writer.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_500_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(StorageError, match=r"0\.02 GB free .* Received: 0\.00 GB"):
         prepare(table, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("shard-*"))

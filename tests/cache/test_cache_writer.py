@@ -90,7 +90,7 @@ def test_prepare_cache_reuses_one_that_may_not_be_written(
     table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(table, tmp_path / "cache")
-    monkeypatch.setattr(cache_writer, "_lock", None)  # a call would fail
+    monkeypatch.setattr(cache_writer, "lock_cache", None)  # a call would fail
     check_pixels(prepare(table, tmp_path / "cache"), table)
 
 
@@ -165,7 +165,7 @@ def test_prepare_cache_does_not_copy_a_damaged_shard(
     damaged[-1] ^= 1
     path.write_bytes(damaged)
     draw(Path(table["path"][9]), seed=1009)
-    with pytest.raises(CacheError, match=rf"{path.name}: .*Delete it and run"):
+    with pytest.raises(CacheError, match=rf"{path.name}: .*dualnet prepare --repair"):
         prepare(table, folder)
     path.unlink()
     cache = prepare(table, folder)
