@@ -20,7 +20,6 @@ import io
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +30,22 @@ from PIL.PngImagePlugin import PngImageFile
 
 from dualnet.data.dicom_file import is_dicom
 from dualnet.data.dicom_pixels import read_gray
+from dualnet.data.image_headers import (
+    JPEG_SIGNATURE,
+    PNG_SIGNATURE,
+    check_chunks,
+    check_markers,
+)
 from dualnet.data.limits import MAX_BYTES, check_size, explain
 from dualnet.errors import ImageError
 
 PREPROCESSING = "gray-area-stretch-1"  # named in a cache's manifest; serving must match
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_JPEG_SIGNATURE = b"\xff\xd8\xff"
+_PNG_DEPTH = 24  # where IHDR, the first chunk, has the bit depth
+# Transparency, rotation, and what is compressed: Pillow refuses a bomb among these.
+_NOT_PLAIN = {b"tRNS", b"eXIf", b"zTXt", b"iTXt", b"iCCP"}
 _ORIENTATION_TAG = 0x0112
+_FULL_RANGE = "16-bit gray values that use their range"
 _UPRIGHT = {  # EXIF 2.32, section 4.6.4 A: what turns each orientation upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -93,24 +100,27 @@ def read_image(path: Path, *, image_size: int = 256) -> np.ndarray:
 
 
 def _read_gray(data: bytes, name: str) -> Image.Image:
-    chunks = _check_chunks(data, name) if data.startswith(_PNG_SIGNATURE) else set()
-    with _open_picture(data, name) as picture:
+    chunks = _check_structure(data, name)
+    with _open_picture(data) as picture:
         check_size(*picture.size, name)
         pixels = _load(picture, data, chunks)
-        return _upright(_to_gray(pixels, name), pixels.info.get("exif", b""))
+        gray = _to_gray(pixels, name)
+        if data.startswith(PNG_SIGNATURE) and data[_PNG_DEPTH] == 16:
+            _check_range(pixels, name)
+        return _upright(gray, pixels.info.get("exif", b""))
 
 
 def _read_bytes(path: Path) -> bytes:
     try:
         status = path.stat()
-        regular = stat.S_ISREG(status.st_mode)
-        data = path.read_bytes() if regular and status.st_size <= MAX_BYTES else b""
+        regular, small = stat.S_ISREG(status.st_mode), status.st_size <= MAX_BYTES
+        data = _read(path, status.st_size) if regular and small else b""
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ImageError(explain(path.name, "a readable file", reason)) from error
     if not regular:
         raise ImageError(explain(path.name, "a file", "a folder or a device"))
-    if status.st_size > MAX_BYTES:
+    if not small:
         wanted, size = f"at most {MAX_BYTES:,} bytes", f"{status.st_size:,}"
         raise ImageError(explain(path.name, wanted, size))
     if not data:
@@ -118,15 +128,27 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _open_picture(data: bytes, name: str) -> Image.Image:
-    """Reads the header. `Image.open` would warn of large pictures; these do not."""
-    if data.startswith(_PNG_SIGNATURE):
-        return PngImageFile(io.BytesIO(data))
-    if data.startswith(_JPEG_SIGNATURE):
-        return _Jpeg(io.BytesIO(data))
+def _read(path: Path, num_bytes: int) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(num_bytes)  # it may have grown since, or never end
+
+
+def _check_structure(data: bytes, name: str) -> set[bytes]:
+    """Checks what a file is made of; returns the kinds of chunk of a PNG."""
+    if data.startswith(PNG_SIGNATURE):
+        return check_chunks(data, name)
+    if data.startswith(JPEG_SIGNATURE):
+        check_markers(data, name)
+        return set()
     raise ImageError(
         explain(name, "a PNG, JPEG or DICOM picture", "another kind of file")
     )
+
+
+def _open_picture(data: bytes) -> Image.Image:
+    """Reads the header. `Image.open` would warn of large pictures; these do not."""
+    kind = PngImageFile if data.startswith(PNG_SIGNATURE) else _Jpeg
+    return kind(io.BytesIO(data))
 
 
 class _Jpeg(JpegImageFile):
@@ -144,57 +166,23 @@ def _load(picture: Image.Image, data: bytes, chunks: set[bytes]) -> Image.Image:
 
 
 def _is_plain(picture: Image.Image, chunks: set[bytes]) -> bool:
-    """Whether a PNG is 8-bit gray, row by row, upright and without transparency."""
+    """Whether a PNG is 8-bit gray, row by row, and no other chunk matters."""
     return (
         b"IDAT" in chunks
-        and chunks.isdisjoint({b"tRNS", b"eXIf"})
+        and chunks.isdisjoint(_NOT_PLAIN)
         and isinstance(picture, PngImageFile)
         and picture.tile[0].args == "L"
         and "interlace" not in picture.info
     )
 
 
-def _check_chunks(data: bytes, name: str) -> set[bytes]:
-    """Checks each PNG chunk's checksum, which Pillow does not do for the pixels.
-
-    Without it, 2 of 150 flipped bits in an NIH picture passed unnoticed.
-
-    Returns:
-        The kinds of chunk that the file has.
-
-    Raises:
-        ImageError: If a chunk is damaged, the last one is absent, or it is animated.
-    """
-    kinds = set()
-    for kind, body, checksum in _chunks(data):
-        if zlib.crc32(body) != checksum:
-            raise ImageError(
-                explain(name, "undamaged", "a chunk with a wrong checksum")
-            )
-        kinds.add(kind)
-    if b"IEND" not in kinds:
-        raise ImageError(explain(name, "whole", "a truncated PNG file"))
-    if b"acTL" in kinds:
-        raise ImageError(explain(name, "one picture", "an animated PNG"))
-    return kinds
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int | None]]:
-    """Yields kind, kind with content, and checksum, up to the chunk named IEND."""
-    view, start, kind = memoryview(data), len(_PNG_SIGNATURE), b""
-    while kind != b"IEND" and start + 12 <= len(data):
-        length = int.from_bytes(view[start : start + 4], "big")
-        end = start + 8 + length
-        kind = bytes(view[start + 4 : start + 8])
-        if end + 4 > len(data):
-            return
-        yield kind, view[start + 4 : end], int.from_bytes(view[end : end + 4], "big")
-        start = end + 4
-
-
 def _to_gray(picture: Image.Image, name: str) -> Image.Image:
     if picture.mode.startswith("I;16"):
         return Image.fromarray(_from_16_bits(picture, name))
+    if picture.mode == "P" and picture.palette is None:
+        raise ImageError(
+            explain(name, "whole", "a palette picture without its palette")
+        )
     if picture.has_transparency_data:
         gray, alpha = picture.convert("RGBA").convert("LA").split()
         return ImageChops.multiply(gray, alpha)
@@ -207,15 +195,22 @@ def _from_16_bits(picture: Image.Image, name: str) -> np.ndarray:
     values = np.asarray(picture, dtype=np.uint16)
     greatest = int(values.max())
     if greatest < 2**12:
-        wanted = "16-bit gray values that use their range"
         raise ImageError(
-            explain(name, wanted, f"a greatest value of {greatest}, as of 12 bits")
+            explain(name, _FULL_RANGE, f"a greatest value of {greatest}, as of 12 bits")
         )
     transparent = picture.info.get("transparency")
     gray = ((np.minimum(values, 65407) + np.uint16(128)) // 257).astype(np.uint8)
     if isinstance(transparent, int):
         gray[values == transparent] = 0
     return gray
+
+
+def _check_range(picture: Image.Image, name: str) -> None:
+    """Refuses 12-bit values in 16 bits of colour too, of which the upper 8 are left."""
+    gray_alone = picture.mode.startswith("I;16")  # checked with all its bits
+    if not gray_alone and np.asarray(picture.convert("L")).max() < 2**12 >> 8:
+        received = f"a greatest value below {2**12:,}, as of 12 bits"
+        raise ImageError(explain(name, _FULL_RANGE, received))
 
 
 def _upright(gray: Image.Image, exif: bytes) -> Image.Image:
