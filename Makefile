@@ -10,13 +10,14 @@ DATA ?=
 # Plain lines where no terminal listens; TensorFlow's start-up chatter is left out.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help xnet test test-jax test-slow lint format clean
+.PHONY: help xnet test test-jax test-slow fuzz lint format clean
 
 help:
 	@echo "make xnet      train, evaluate and look into X-Net (DATA=folder: on it; else the phantom)"
 	@echo "make test      run the tests"
 	@echo "make test-jax  run the tests of the core on JAX"
 	@echo "make test-slow run the slow tests too"
+	@echo "make fuzz      read damaged pictures (FILES=10000 SEED=0)"
 	@echo "make lint      formatting, lint, types, layers"
 	@echo "make format    mend the formatting"
 
@@ -47,6 +48,9 @@ test-jax: $(VENV)/.installed-jax
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not gpu and not weights"
+
+fuzz: $(VENV)/.installed
+	$(BIN)/python tests/fuzz.py --files $(or $(FILES),10000) --seed $(or $(SEED),0)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -61,18 +61,8 @@ def scan_pictures(root: Path, *, skip: Collection[str] = ()) -> list[str]:
     Raises:
         RecordError: If a folder cannot be listed.
     """
-
-    def refuse(error: OSError) -> None:  # `os.walk` would pass it over
-        raise RecordError(
-            f"{error.filename}: every folder of the dataset must be readable. "
-            f"Received: {error.strerror}. Allow it to be listed, or move it away."
-        )
-
     found, others = [], 0
-    for place, folders, names in os.walk(root, onerror=refuse, followlinks=True):
-        folders[:] = [
-            name for name in folders if name[0] != "." and name not in (*JUNK, *skip)
-        ]
+    for place, names in _walk(root, skip=(*JUNK, *skip)):
         below = PurePosixPath(Path(place).relative_to(root).as_posix())
         shown = [name for name in names if name[0] != "."]
         pictures = [name for name in shown if name.lower().endswith(SUFFIXES)]
@@ -81,6 +71,31 @@ def scan_pictures(root: Path, *, skip: Collection[str] = ()) -> list[str]:
     if others:
         logger.info("%s: %s left out, no picture", root, number_of(others, "file"))
     return sorted(found)
+
+
+def _walk(root: Path, *, skip: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yields each folder and its files; follows links, but not in circles."""
+    above: dict[str, set[str]] = {}  # the real folders that lead to a folder
+    for place, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
+        real = {*above.pop(place, ()), os.path.realpath(place)}
+        shown = [name for name in folders if name[0] != "." and name not in skip]
+        folders[:] = []
+        for name in shown:
+            path = os.path.join(place, name)  # noqa: PTH118 - as os.walk joins them
+            if os.path.realpath(path) in real:
+                logger.info("%s: leads back to a folder above it; not followed", path)
+            else:
+                folders.append(name)
+                above[path] = real
+        yield place, names
+
+
+def _refuse(error: OSError) -> None:
+    """Refuses a folder that cannot be listed; `os.walk` would pass it over."""
+    raise RecordError(
+        f"{error.filename}: every folder of the dataset must be readable. "
+        f"Received: {error.strerror}. Allow it to be listed, or move it away."
+    )
 
 
 def check_class_folders(
