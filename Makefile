@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?= runs/xnet
 DATA ?=
+FUZZ_FILES ?= 10000
+FUZZ_SEED ?= 0
 
 # Plain lines where no terminal listens; TensorFlow's start-up chatter is left out.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -17,7 +19,7 @@ help:
 	@echo "make test      run the tests"
 	@echo "make test-jax  run the tests of the core on JAX"
 	@echo "make test-slow run the slow tests too"
-	@echo "make fuzz      read damaged pictures (FILES=10000 SEED=0)"
+	@echo "make fuzz      read damaged pictures (FUZZ_FILES=10000 FUZZ_SEED=0)"
 	@echo "make lint      formatting, lint, types, layers"
 	@echo "make format    mend the formatting"
 
@@ -50,7 +52,7 @@ test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not gpu and not weights"
 
 fuzz: $(VENV)/.installed
-	$(BIN)/python tests/fuzz.py --files $(or $(FILES),10000) --seed $(or $(SEED),0)
+	$(BIN)/python tests/fuzz.py --files $(FUZZ_FILES) --seed $(FUZZ_SEED)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

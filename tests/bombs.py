@@ -11,7 +11,7 @@ import numpy as np
 from picture_cases import chunk, encoded, gray_png, pattern, png
 from PIL import Image
 
-MEGABYTES = 200  # what a bomb's text or profile unpacks to
+MEGABYTES = 1000  # what a bomb's text or profile unpacks to
 
 
 def huge_png() -> bytes:
@@ -22,9 +22,11 @@ def huge_png() -> bytes:
 
 def with_chunk(kind: bytes, head: bytes, *, after: bool = False) -> bytes:
     """A small PNG with a chunk that unpacks to much."""
-    squeezer = zlib.compressobj(9)
-    parts = [squeezer.compress(bytes(10**6)) for _ in range(MEGABYTES)]
-    bomb = chunk(kind, head + b"".join([*parts, squeezer.flush()]))
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    zeros = squeezer.compress(bytes(10**6)) + squeezer.flush(zlib.Z_FULL_FLUSH)
+    checksum = (MEGABYTES * 10**6 % 65_521) << 16 | 1  # of zeros: RFC 1950, section 8
+    end = b"\x03\0" + checksum.to_bytes(4, "big")
+    bomb = chunk(kind, head + b"\x78\xda" + zeros * MEGABYTES + end)
     data = gray_png(pattern())
     place = -12 if after else 33  # before IEND, or after IHDR
     return data[:place] + bomb + data[place:]
