@@ -34,6 +34,7 @@ MAX_GROWTH = 512 * 2**20
 HANG_SECONDS = 60  # by the clock: a busy machine is no hang
 BATCH = 500
 SIDE = 32
+LINUX = sys.platform == "linux"
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -71,15 +72,14 @@ def check_folder(folder: Path) -> Result:
     watch_writes(folder)
     paths = sorted((folder / "images").iterdir())
     result, answers = Result(), {}
-    peak = read_peak()
-    limit = peak + 2 * MAX_GROWTH  # a file that asks for more ends in a MemoryError
-    resource.setrlimit(resource.RLIMIT_DATA, (limit + 2**30, limit + 2**30))
+    limit_memory(read_memory("VmData") + 2 * MAX_GROWTH)
+    peak = read_memory("VmHWM")
     for path in paths:
         (folder / "current").write_text(path.name)
         faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
         answers[path.name] = check_file(path, result)
         faulthandler.cancel_dump_traceback_later()
-    result.growth = read_peak() - peak
+    result.growth = read_memory("VmHWM") - peak
     if result.growth > MAX_GROWTH:
         result.findings.append(f"memory grew by {result.growth / 2**20:.0f} MiB")
     check_cache(folder, answers, result)
@@ -151,13 +151,20 @@ def watch_writes(folder: Path) -> None:
     sys.addaudithook(watch)
 
 
-def read_peak() -> int:
-    """Returns the peak memory of this process, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage also counts the process that started this one
-        (line,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return 1024 * int(line.split()[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+def limit_memory(num_bytes: int) -> None:
+    """Lets what asks for more end in a MemoryError, where the system can (Linux)."""
+    if LINUX:
+        resource.setrlimit(resource.RLIMIT_DATA, (num_bytes, num_bytes))
+
+
+def read_memory(name: str) -> int:
+    """Returns VmHWM, the peak of this process's memory, or VmData, in bytes."""
+    if not LINUX:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # getrusage would count the process that started this one too, up to the start.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(name))
+    return 1024 * int(line.split()[1])
 
 
 # --- the process that asks
@@ -165,7 +172,8 @@ def read_peak() -> int:
 
 def run(folder: Path) -> Result:
     """Checks `folder/images` in a process of its own, where warnings are errors."""
-    command = [sys.executable, "-W", "error", __file__, "--folder", str(folder)]
+    # -B: an import that comes late would write its bytecode outside the folder.
+    command = [sys.executable, "-B", "-W", "error", __file__, "--folder", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         current = folder / "current"

@@ -89,7 +89,7 @@ def tidy(folder: Path, manifest: Manifest) -> None:
         manifest: What it holds.
     """
     if _find_leftovers(folder, manifest):
-        with suppress(BlockingIOError, StorageError), lock_cache(folder, wait=False):
+        with suppress(OSError, StorageError), lock_cache(folder, wait=False):
             remove_leftovers(folder, read_manifest(folder))  # it may have grown
 
 

@@ -177,6 +177,19 @@ def test_a_second_preparation_waits_and_says_so(
         check_pixels(job.result(), table)
 
 
+def test_what_a_stop_left_is_removed_unless_another_process_is_at_work(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
+    expected = contents(prepare(table, tmp_path / "cache").folder)
+    left = tmp_path / "cache" / "shard-0123456789abcdef.npy"
+    left.write_bytes(b"what a stop left")
+    with lock_cache(tmp_path / "cache"):
+        prepare(table, tmp_path / "cache")
+        assert left.exists()
+    prepare(table, tmp_path / "cache")
+    assert contents(tmp_path / "cache") == expected
+
+
 # --- the disk
 
 
