@@ -132,4 +132,4 @@ def test_a_picture_that_lies_there_twice_counts_once(
     with caplog.at_level(logging.INFO, "dualnet"):
         found = find_pictures(tmp_path)
     assert found == {"1.png": str(tmp_path / "images" / "1.png")}
-    assert "1 pictures lie there twice; the first counts" in caplog.text
+    assert "1 picture found twice; the first counts" in caplog.text
