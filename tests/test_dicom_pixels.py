@@ -13,7 +13,7 @@ from pydicom import uid
 
 from dualnet.data import dicom_file
 from dualnet.data.dicom_pixels import read_gray
-from dualnet.data.images import read_image
+from dualnet.data.images import read_header, read_image
 from dualnet.errors import ConfigError, ImageError
 
 
@@ -354,3 +354,22 @@ def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(dicom_file.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r'a.dcm: pydicom .* "dualnet\[dicom\]"'):
         read_gray(encode(make_dataset(RAMP8)), "a.dcm")
+
+
+# --- the header alone
+
+
+def test_the_size_is_told_by_the_header_alone(tmp_path: Path) -> None:
+    path = tmp_path / "one.dcm"
+    whole = encode(make_dataset(np.zeros((20, 30), np.uint8)))
+    path.write_bytes(whole[: -20 * 30 // 2])  # half the pixels are gone
+    assert read_header(path) == (30, 20, "MONOCHROME2")
+
+
+def test_a_header_without_a_size_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "one.dcm"
+    dataset = make_dataset(np.zeros((20, 30), np.uint8))
+    del dataset.Rows
+    path.write_bytes(encode(dataset))
+    with pytest.raises(ImageError, match=r"one\.dcm: must be a DICOM picture"):
+        read_header(path)

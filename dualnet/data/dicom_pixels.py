@@ -22,7 +22,7 @@ for other values.
 """
 
 import io
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -84,6 +84,31 @@ def read_gray(data: bytes, name: str) -> Image.Image:
         raise
     except Exception as error:  # pydicom's errors have no base class of their own
         raise ImageError(explain(name, "decodable DICOM", _shorten(error))) from error
+
+
+def read_size(stream: BinaryIO, name: str) -> tuple[int, int, str]:
+    """Reads a DICOM picture's size from the header.
+
+    Args:
+        stream: The file, open for reading.
+        name: Its name, for the error.
+
+    Returns:
+        Width and height in pixels, and the photometric interpretation.
+
+    Raises:
+        ImageError: If the file is damaged or tells no size.
+    """
+    check_extra(name)
+    keywords = ("Columns", "Rows", "PhotometricInterpretation")
+    try:
+        dataset = read_dataset(stream, keywords, name=name, header_only=True)
+        width, height = int(dataset.Columns), int(dataset.Rows)
+        return width, height, str(dataset.get("PhotometricInterpretation", ""))[:16]
+    except ImageError:
+        raise
+    except Exception as error:  # pydicom's errors have no base class of their own
+        raise ImageError(explain(name, "a DICOM picture", _shorten(error))) from error
 
 
 def _read_gray(data: bytes, name: str) -> Image.Image:

@@ -28,8 +28,8 @@ from PIL import Image, ImageChops
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from dualnet.data.dicom_file import is_dicom
-from dualnet.data.dicom_pixels import read_gray
+from dualnet.data.dicom_file import PREFIX_END, is_dicom
+from dualnet.data.dicom_pixels import read_gray, read_size
 from dualnet.data.image_headers import (
     JPEG_SIGNATURE,
     PNG_SIGNATURE,
@@ -108,6 +108,34 @@ def _read_gray(data: bytes, name: str) -> Image.Image:
         if data.startswith(PNG_SIGNATURE) and data[_PNG_DEPTH] == 16:
             _check_range(pixels, name)
         return _upright(gray, pixels.info.get("exif", b""))
+
+
+def read_header(path: Path) -> tuple[int, int, str]:
+    """Reads a picture's size from its header; no pixel is decoded.
+
+    Args:
+        path: A PNG, JPEG or DICOM file.
+
+    Returns:
+        Width and height in pixels, and Pillow's name of the mode, such as `L`; of a
+        DICOM file the photometric interpretation, such as `MONOCHROME2`.
+
+    Raises:
+        ImageError: If the file cannot be read, or is no PNG, JPEG or DICOM.
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(PREFIX_END)
+            stream.seek(0)
+            if is_dicom(start):
+                return read_size(stream, path.name)
+            is_png = start.startswith(PNG_SIGNATURE)
+            with PngImageFile(stream) if is_png else _Jpeg(stream) as picture:
+                return (*picture.size, picture.mode)
+    except _DECODER_ERRORS as error:
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        wanted = "a PNG, JPEG or DICOM picture"
+        raise ImageError(explain(path.name, wanted, reason)) from error
 
 
 def _read_bytes(path: Path) -> bytes:
