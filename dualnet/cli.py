@@ -153,6 +153,31 @@ def prepare(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
+def explore(  # noqa: PLR0913 - one argument an option
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    data: Data = None,
+    format: Format = None,  # noqa: A002 - the option's name
+    mapping: Mapping = None,
+    cache: CacheFolder = None,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
+    overrides: Overrides = None,
+) -> None:
+    """Show what a dataset holds and gives away: one page, before training."""
+    from dualnet.config import read_config
+    from dualnet.jobs.explore import explore_data
+
+    options = _options(
+        data=data, format=format, mapping=mapping, cache=cache, workers=workers
+    )
+    config = read_config(overrides=[*options, f"seed={seed}", *(overrides or [])])
+    explored = explore_data(config, out)
+    for remark in explored.remarks:
+        typer.echo(f"- {remark.text}")
+    typer.echo(f"report: {explored.report}")
+
+
+@app.command()
 def export_folders(  # noqa: PLR0913 - one argument an option
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     finding: Annotated[str, typer.Option(help="Class: this is among the labels.")],

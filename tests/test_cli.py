@@ -185,7 +185,16 @@ def test_a_failure_of_ours_gets_one_line_and_1(
 
 @pytest.mark.parametrize(
     "command",
-    ["", "phantom", "download", "prepare", "export-folders", "train", "evaluate"],
+    [
+        "",
+        "phantom",
+        "download",
+        "prepare",
+        "explore",
+        "export-folders",
+        "train",
+        "evaluate",
+    ],
 )
 def test_help_loads_no_framework(command: str) -> None:
     code = (
