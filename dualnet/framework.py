@@ -13,6 +13,8 @@ def load_framework() -> None:
     TensorFlow's libraries write a dozen lines to standard error (which instructions it
     was built for, that there is no GPU) before its own log level is heard. They are
     shown if loading fails. Where there is an accelerator, `environment.json` names it.
+    Later warnings of TensorFlow are for who writes a model, such as that several small
+    models were traced in a row; errors are shown.
     """
     with hidden_native_errors():
         import keras
@@ -21,6 +23,7 @@ def load_framework() -> None:
             import tensorflow
 
             tensorflow.config.list_physical_devices()
+            tensorflow.get_logger().setLevel("ERROR")
 
 
 @contextmanager
