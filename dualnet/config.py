@@ -10,19 +10,14 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from dualnet.errors import ConfigError
+from dualnet.stages import Stage, parse_stage, parse_yaml, shorten
 
 Modality = Literal["fused", "image", "metadata"]
 MetadataField = Literal["age", "follow_up", "view", "sex"]
 LabelRule = Literal["first", "soft"]
-
-
-class Stage(BaseModel):
-    """Base of the stages: frozen, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class DataConfig(Stage):
@@ -215,16 +210,9 @@ def parse_config(values: Mapping[str, Any], *, where: str) -> Config:
     Raises:
         ConfigError: If a key is not known or a value not allowed.
     """
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "configuration"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(
-            f"{where}: `{key}`: {reason}. Received: {_short(first['input'])}. "
-            "See `dualnet train --help` and docs/architecture.md for the keys."
-        ) from None
+    return parse_stage(
+        Config, values, where=where, advice="Correct the configuration or --set."
+    )
 
 
 def format_config(config: Config) -> str:
@@ -236,7 +224,7 @@ def _read_preset(name: str) -> dict[str, Any]:
     if name not in preset_names():
         raise ConfigError(
             f"preset: must be one of {', '.join(preset_names())}. "
-            f"Received: {_short(name)}. Name a preset, or give --config FILE."
+            f"Received: {shorten(name)}. Name a preset, or give --config FILE."
         )
     text = (resources.files("dualnet") / "presets" / f"{name}.yaml").read_text("utf-8")
     return _read_yaml(text, where=f"preset {name}")
@@ -253,17 +241,10 @@ def _read_text(file: Path) -> str:
 
 
 def _read_yaml(text: str, *, where: str) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise ConfigError(
-            f"{where} line {line}: must be YAML. Received: a syntax error. "
-            "Mend the line."
-        ) from error
+    values = parse_yaml(text, where=where) or {}
     if not isinstance(values, dict):
         raise ConfigError(
-            f"{where}: must map stages to keys. Received: {_short(values)}. "
+            f"{where}: must map stages to keys. Received: {shorten(values)}. "
             "Write for instance `training: {epochs: 1}`."
         )
     return values
@@ -273,7 +254,7 @@ def _parse_override(line: str) -> dict[str, Any]:
     key, equals, value = line.partition("=")
     if not equals or not key.strip():
         raise ConfigError(
-            f"--set: must be stage.key=value. Received: {_short(line)}. "
+            f"--set: must be stage.key=value. Received: {shorten(line)}. "
             "Write for instance --set training.epochs=1."
         )
     nested: Any = _read_yaml(f"value: {value}", where=f"--set {key}")["value"]
@@ -291,8 +272,3 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         else:
             merged[key] = value
     return merged
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -35,9 +35,21 @@ def test_overrides_lie_over_the_file_and_the_file_over_the_preset(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.epoch=1", r"`training\.epoch`: Extra inputs .* Received: 1\."),
-        ("training.epochs=0", r"`training\.epochs`: .*greater than or equal to 1.*0\."),
-        ("model.modality=both", r"`model\.modality`: .*'fused'.*Received: 'both'"),
+        (
+            "training.epoch=1",
+            r"`training\.epoch`: must be one of the keys .*epochs, .* Received: 1\.",
+        ),
+        ("trainin.epochs=1", r"`trainin`: must be one of the keys seed, data, phantom"),
+        (
+            "training.epochs=0",
+            r"`training\.epochs`: must be at least 1\. Received: 0\.",
+        ),
+        ("training.epochs=x", r"`training\.epochs`: must be a whole number\. .*'x'"),
+        ("training=1", r"`training`: must be keys with values\. Received: 1\."),
+        (
+            "model.modality=both",
+            r"`model\.modality`: must be 'fused', .*Received: 'both'",
+        ),
         ("training", r"--set: must be stage\.key=value\. Received: 'training'"),
         (
             "split.train=0.9",

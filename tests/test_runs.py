@@ -103,7 +103,7 @@ def test_a_record_without_findings_or_with_a_word_for_an_age_is_refused(
 
 def test_a_configuration_of_no_keys_is_refused(run: RunFolder) -> None:
     (run.path / "config.yaml").write_text("")
-    with pytest.raises(ConfigError, match=r"config\.yaml: `configuration`"):
+    with pytest.raises(ConfigError, match=r"config\.yaml: must be keys with values"):
         run.read_config()
 
 

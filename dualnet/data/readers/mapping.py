@@ -24,8 +24,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dualnet.config import Stage
 from dualnet.findings import VOCABULARIES, Vocabulary
+from dualnet.stages import Stage
 
 Policy = Literal["U-Zeros", "U-Ones", "U-Ignore"]
 
@@ -76,16 +76,20 @@ Values = Annotated[tuple[Value, ...], BeforeValidator(_as_tuple)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
-class ColumnPart(Stage):
-    """A column, or what a pattern finds in it: its first group, or the whole match."""
-
-    column: Header
-    pattern: Annotated[re.Pattern[str] | None, BeforeValidator(_as_pattern)] = None
+class Named(Stage):
+    """A stage that a column's name alone may stand for."""
 
     @model_validator(mode="before")
     @classmethod
     def _name_is_a_column(cls, value: object) -> object:
         return {"column": value} if isinstance(value, str) else value
+
+
+class ColumnPart(Named):
+    """A column, or what a pattern finds in it: its first group, or the whole match."""
+
+    column: Header
+    pattern: Annotated[re.Pattern[str] | None, BeforeValidator(_as_pattern)] = None
 
 
 class ImageMapping(Stage):
@@ -109,7 +113,7 @@ class ImageMapping(Stage):
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
-class AgeMapping(Stage):
+class AgeMapping(Named):
     """How old the patient is: a column of years, or the year of birth."""
 
     column: Header | None = Field(
@@ -118,11 +122,6 @@ class AgeMapping(Stage):
     birth_year: Header | None = Field(
         default=None, description="Taken from the year of `study_date`."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_is_a_column(cls, value: object) -> object:
-        return {"column": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -138,18 +137,13 @@ class StudyDate(Stage):
     format: str = Field(default="%Y%m%d", description="As for strptime.")
 
 
-class FollowUpMapping(Stage):
+class FollowUpMapping(Named):
     """The follow-up number: a column, or the order of a patient's study dates."""
 
     column: Header | None = None
     order_of: Literal["study_date"] | None = Field(
         default=None, description="0 is a patient's first date, whatever is kept."
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_is_a_column(cls, value: object) -> object:
-        return {"column": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

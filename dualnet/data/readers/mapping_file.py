@@ -6,11 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
 from dualnet.data.readers.mapping import TableMapping
 from dualnet.errors import ConfigError
+from dualnet.stages import parse_stage, parse_yaml
 
 MAPPING_FILE = "dualnet-table.yaml"
 
@@ -55,8 +53,14 @@ def read_mapping(mapping: str | Path) -> NamedMapping:
         data, where = (_shipped() / f"{mapping}.yaml").read_bytes(), f"{mapping}.yaml"
     else:
         data, where = _read_bytes(Path(mapping)), Path(mapping).name
+    checked = parse_stage(
+        TableMapping,
+        parse_yaml(_decode(data, where=where), where=where),
+        where=where,
+        advice="See docs/tables.md for the keys.",
+    )
     return NamedMapping(
-        mapping=_parse(_parse_yaml(data, where=where), where=where),
+        mapping=checked,
         file=where,
         digest=hashlib.sha256(data).hexdigest(),
     )
@@ -76,27 +80,10 @@ def _read_bytes(file: Path) -> bytes:
         ) from error
 
 
-def _parse_yaml(data: bytes, *, where: str) -> Any:
+def _decode(data: bytes, *, where: str) -> str:
     try:
-        return yaml.safe_load(data.decode("utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{where} line {line}: must be YAML. Received: a syntax error. "
-            "Mend the line."
+            f"{where}: must be UTF-8. Received: other bytes. Save it as UTF-8."
         ) from error
-
-
-def _parse(values: Any, *, where: str) -> TableMapping:
-    try:
-        return TableMapping.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "mapping"
-        reason = first["msg"].removeprefix("Value error, ")
-        received = repr(first["input"])
-        short = received if len(received) <= 60 else f"{received[:57]}..."
-        raise ConfigError(
-            f"{where}: `{key}`: {reason}. Received: {short}. "
-            "See docs/tables.md for the keys."
-        ) from None
