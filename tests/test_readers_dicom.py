@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from class_folder_cases import configure
 from dicom_cases import RAMP8, write_dicom, write_labels, write_tree
 from PIL import Image
+from run_cases import configure
 
 from dualnet.cli import main
 from dualnet.data import dicom_file
@@ -73,7 +73,7 @@ def test_what_is_set_aside_is_named_and_counted(
     assert rejects["noise.dcm"].startswith("must begin as DICOM files do")
     assert records.counts["set_aside"] == 4
     assert len(records.table) == 4
-    assert "2 files are no DICOM" in caplog.text
+    assert "no DICOM: 2 files" in caplog.text
     assert "2 must be a projection radiograph" in caplog.text
     assert "1 a copy of another" in caplog.text
 
@@ -226,12 +226,16 @@ def test_an_unlabelled_tree_is_prepared_but_not_trained_on(
     assert opened.rejects["image_id"].tolist() == ["1.5"]
     assert "bad.dcm: must be decodable DICOM" in opened.rejects["reason"][0]
     capsys.readouterr()
-    words = ["train", *where, "--run", str(tmp_path / "run")]
-    assert main(words) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith(f"{tree}: must have findings to learn from. Received: 5 ")
-    assert "labels.csv" in said
-    assert not (tmp_path / "run").exists()
+    out = str(tmp_path / "out")
+    two = ["--finding", "Mass", "--against", "No Finding"]
+    for words in (["train", "--run", out], ["explore", "--out", out]):
+        assert main([*words, *where]) == 2
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith(f"{tree}: must have findings for this. Received: 5 ")
+        assert "labels.csv" in said
+    assert main(["export-folders", out, *two, *where]) == 2
+    assert "must have findings for this" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_log_lines_say_nothing_of_a_patient(
