@@ -117,14 +117,14 @@ class RecordSet:
         )
 
     def check_labelled(self) -> None:
-        """Checks that there are findings to learn from.
+        """Checks that there are findings.
 
         Raises:
             RecordError: If no row has any.
         """
         if not any(self.table["findings"]):
             raise RecordError(
-                f"{self.folder}: must have findings to learn from. "
+                f"{self.folder}: must have findings for this. "
                 f"Received: {len(self.table):,} radiographs without any. "
                 "Put them into labels.csv (image_id, findings) in that folder."
             )

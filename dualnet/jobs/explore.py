@@ -70,6 +70,7 @@ def explore_data(config: Config, folder: Path) -> Explored:
 
     Raises:
         ConfigError: If the folder is a file.
+        RecordError: If the dataset has no findings.
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigError(
@@ -77,6 +78,7 @@ def explore_data(config: Config, folder: Path) -> Explored:
             "Name another folder."
         )
     records = read_source(config)
+    records.check_labelled()
     facts = explore_table(
         records,
         find_parts(records, config),

@@ -89,6 +89,7 @@ def export_folders(
     """
     _check_vacant(folder)
     records = read_source(config)
+    records.check_labelled()
     members = select_members(
         records.table["findings"], records.vocabulary, finding=finding, against=against
     )

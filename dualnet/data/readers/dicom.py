@@ -39,9 +39,11 @@ from dualnet.data.records import (
     TEXT,
     RecordSet,
     check_on_bad_row,
+    describe_more,
     parse_findings,
 )
 from dualnet.errors import RecordError
+from dualnet.wording import number_of
 
 SOURCE = "dicom"
 NEEDS = f"files {' or '.join(SUFFIXES)}, or with the prefix DICM"
@@ -149,7 +151,8 @@ def _scan(root: Path) -> Scan:
     files = [file for file in _walk(root) if file != LABEL_TABLE]
     looked_at = [file for file in files if not file.lower().endswith(OTHER_SUFFIXES)]
     scan.others = len(files) - len(looked_at)
-    logger.info("%s: reading the headers of %s files", root, f"{len(looked_at):,}")
+    looked = number_of(len(looked_at), "file")
+    logger.info("%s: reading the headers of %s", root, looked)
     for file in looked_at:
         header = read_header(root, file)
         if header is None:
@@ -241,9 +244,8 @@ def _check_bad(scan: Scan, folder: Path, on_bad_row: str) -> None:
         return
     where, reason = next(iter(scan.bad.items()))
     place = f"{LABEL_TABLE} line {where}" if isinstance(where, int) else where
-    more = len(scan.bad) - 1
     raise RecordError(
-        f"{folder}: {place}: {reason} {f'{more:,} more are bad. ' if more else ''}"
+        f"{folder}: {place}: {reason} {describe_more(len(scan.bad) - 1, 'row')}"
         "Correct it, or set bad ones aside with data.on_bad_row=set_aside."
     )
 
@@ -260,14 +262,14 @@ def _describe(scan: Scan) -> str:
 def _log(records: RecordSet, scan: Scan) -> None:
     notes = records.notes
     logger.info(
-        "%s: %s radiographs of %s patients; %s without age, %s without sex, %s without "
-        "view, %s without study date, %s without PatientID (each study counts as a "
-        "patient); %s say another body part than CHEST; %s files are no DICOM",
+        "%s: %s of %s; %s without age, %s without sex, %s without view, %s without "
+        "study date, %s without PatientID (each study counts as a patient); of another "
+        "body part than CHEST: %s; no DICOM: %s",
         records.folder,
-        f"{len(records.table):,}",
-        f"{records.table['patient_id'].nunique():,}",
+        number_of(len(records.table), "radiograph"),
+        number_of(records.table["patient_id"].nunique(), "patient"),
         *(f"{count:,}" for count in notes.values()),
-        f"{scan.others:,}",
+        number_of(scan.others, "file"),
     )
     if len(records.rejects):
         logger.info(
