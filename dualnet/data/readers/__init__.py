@@ -121,12 +121,15 @@ def _check_mapped(format: str | None) -> None:  # noqa: A002
 
 
 def _find_format(folder: Path) -> str:
+    if READERS["table"].fits(folder):
+        return "table"  # its mapping was written for dualnet; what else fits is found
     fitting = [name for name, reader in READERS.items() if reader.fits(folder)]
     if not fitting:
         known = "; ".join(f"{name}: {reader.needs}" for name, reader in READERS.items())
         raise RecordError(
             f"{folder}: must hold a dataset of a known format ({known}). "
-            "Received: none. Name the folder that its table or its folders lie in."
+            "Received: none. Name the folder that they lie in, or say what the columns of "
+            "its table mean (docs/tables.md)."
         )
     if len(fitting) > 1:
         raise RecordError(
