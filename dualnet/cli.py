@@ -31,7 +31,11 @@ Data = Annotated[
     Path | None, typer.Option("--data", help="Dataset folder; none: the phantom.")
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", help="Reader, by name; none: found out.")
+    str | None,
+    typer.Option(
+        "--format",
+        help="nih, chest_xray, covid_radiography, dicom or table; none: found out.",
+    ),
 ]
 Mapping = Annotated[
     str | None,
@@ -40,19 +44,21 @@ Mapping = Annotated[
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", help="Cache folder; none: cache/<dataset>-….")
 ]
-Preset = Annotated[str, typer.Option("--preset", help="Preset, by name.")]
+Preset = Annotated[str, typer.Option("--preset", help="xnet, residual or covid.")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML laid over the preset.")
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", help="stage.key=value, again and again."),
+    typer.Option("--set", help="stage.key=value; may be repeated."),
 ]
 
 
 @app.callback(invoke_without_command=True)
 def _dualnet(
-    version: Annotated[bool, typer.Option("--version", help="Say it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     del debug  # read in `main`, before anything can fail
@@ -66,11 +72,11 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     images: Annotated[int, typer.Option(min=1, help="Radiographs.")] = 2400,
     patients: Annotated[int, typer.Option(min=1, help="Patients.")] = 700,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Side, pixels.")] = 256,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
 ) -> None:
-    """Draw synthetic radiographs in NIH's own format, with known truth."""
+    """Draw synthetic radiographs in NIH's format: the phantom."""
     from dualnet.data.phantom import make_phantom
     from dualnet.progress import show_progress
 
@@ -103,7 +109,7 @@ def download(
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=12, help="Files at once.")] = 4,
 ) -> int:
-    """Download NIH ChestX-ray14, or go on with it; say how to get other sets."""
+    """Download NIH's radiographs; say how to get other sets."""
     from dualnet.jobs.download import download_dataset
 
     done = download_dataset(
@@ -120,7 +126,9 @@ def prepare(  # noqa: PLR0913 - one argument an option
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
     cache: CacheFolder = None,
-    image_size: Annotated[int, typer.Option(min=32, max=1024)] = 256,
+    image_size: Annotated[
+        int, typer.Option(min=32, max=1024, help="Side, pixels.")
+    ] = 256,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Pictures at once; none: one a core.")
     ] = None,
@@ -163,7 +171,7 @@ def explore(  # noqa: PLR0913 - one argument an option
     seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Show what a dataset holds and gives away: one page, before training."""
+    """Show on one page what a dataset holds and gives away."""
     from dualnet.config import read_config
     from dualnet.jobs.explore import explore_data
 
@@ -194,7 +202,7 @@ def export_folders(  # noqa: PLR0913 - one argument an option
     seed: Annotated[int, typer.Option(min=0, help="Decides who goes where.")] = 0,
     overrides: Overrides = None,
 ) -> None:
-    """Sort the pictures of a two-class task into one folder a class."""
+    """Sort the pictures of two classes into folders."""
     from dualnet.config import read_config
     from dualnet.jobs.export_folders import export_folders as export
 
@@ -248,6 +256,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     data: Annotated[
         Path | None, typer.Option("--data", help="Another dataset; none: the run's.")
     ] = None,
+    format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
     part: Annotated[
         str | None, typer.Option(help="train, val or test; none: test.")
@@ -266,13 +275,14 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         ),
     ] = "refuse",
 ) -> None:
-    """Judge a run beside its baselines, and say in words what they show."""
+    """Judge a run beside its baselines, in numbers and words."""
     load_framework()
     from dualnet.jobs.evaluate import evaluate_run
 
     result = evaluate_run(
         run,
         data=data,
+        format=format,
         mapping=mapping,
         part=part,
         sample=sample,
@@ -344,7 +354,9 @@ def _fail(error: Exception, *, status: int, debug: bool) -> int:
         logging.getLogger("dualnet").exception("traceback", exc_info=error)
     if isinstance(error, typer.TyperException):
         said = getattr(error, "format_message", error.__str__)().rstrip(".")
-        text = f"dualnet: {said}. See `dualnet --help`."
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "dualnet"
+        text = f"{command}: {said}. See `{command} --help`."
     elif isinstance(error, DualNetError):
         text = str(error)
     else:

@@ -236,7 +236,7 @@ def _read_text(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{file}: must be a readable YAML file. "
-            f"Received: {type(error).__name__}. Check the path."
+            f"Received: {getattr(error, 'strerror', 'no UTF-8')}. Check the path."
         ) from error
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from dualnet.cli import main
+from dualnet.config import preset_names
+from dualnet.data.readers import READERS
+from dualnet.data.readers.mapping_file import mapping_names
 
 TABLE = "Data_Entry_2017_v2020.csv"
 TRAIN = (
@@ -149,10 +152,16 @@ def test_a_run_that_is_none_is_named(
     ("words", "message"),
     [
         (["trian"], "No such command 'trian'"),
-        (["train"], "Missing option '--run'"),
+        (["train"], "Missing option '--run'. See `dualnet train --help`."),
         (["train", "--run", "r", "--preset", "xnte"], "one of covid, residual, xnet"),
         (["train", "--run", "r", "--set", "training.epochs=none"], "training.epochs"),
+        (["train", "--run", "r", "--config", "no.yaml"], "No such file or directory"),
         (["phantom", "out", "--images", "many"], "--images"),
+        (
+            ["phantom", "out", "--images", "9", "--patients", "10"],
+            "from 10 to 100,000,000. Received: num_images=9. Give a number in that "
+            "range; each patient has a radiograph.",
+        ),
     ],
 )
 def test_bad_words_get_one_line(
@@ -194,6 +203,7 @@ def test_a_failure_of_ours_gets_one_line_and_1(
         "export-folders",
         "train",
         "evaluate",
+        "visualize",
     ],
 )
 def test_help_loads_no_framework(command: str) -> None:
@@ -214,6 +224,26 @@ def test_help_loads_no_framework(command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Usage: dualnet" in done.stdout
+
+
+def test_help_names_each_command_in_a_whole_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:\n")[2].strip().splitlines()
+    assert len(listed) == 8
+    for line in listed:
+        assert line.endswith(".")
+        assert "..." not in line
+
+
+def test_help_names_what_there_is_to_choose(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["train", "--help"]) == 0
+    said = capsys.readouterr().out
+    for name in (*preset_names(), *READERS, *mapping_names()):
+        assert name in said
 
 
 def test_import_dualnet_loads_no_framework() -> None:

@@ -210,7 +210,7 @@ def test_file_instead_of_a_folder_is_refused(tmp_path: Path):
     [
         ({"num_images": 5, "num_patients": 9}, r"from 9 to .* Received: num_images=5"),
         ({"num_patients": 0}, r"Received: num_patients=0\."),
-        ({"size": 16}, r"`size` must be from 32 to 1024\. Received: size=16\."),
+        ({"size": 16}, r"`size` must be from 32 to 1,024\. Received: size=16\."),
         ({"size": 2048}, r"Received: size=2048\."),
         ({"seed": -1}, r"Received: seed=-1\."),
         ({"workers": 0}, r"Received: workers=0\."),

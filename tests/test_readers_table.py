@@ -253,6 +253,15 @@ def test_a_folder_that_cannot_be_listed_is_an_error(
         read_records(tmp_path)
 
 
+def test_a_mapping_in_the_folder_decides(tmp_path: Path) -> None:
+    write_plain(tmp_path)
+    (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    (tmp_path / "Data_Entry_2017.csv").touch()
+    assert read_records(tmp_path).table["source"].unique().tolist() == ["ours"]
+    with pytest.raises(RecordError, match=r"^Data_Entry_2017\.csv"):
+        read_records(tmp_path, format="nih")
+
+
 def test_a_mapping_in_the_folder_makes_it_a_table(tmp_path: Path) -> None:
     mapping = write_plain(tmp_path)
     touch(tmp_path, "a.png", "images/c.png")
@@ -519,6 +528,11 @@ def test_a_run_is_judged_on_a_table_that_the_options_name(
     ]
     assert main(words) == 2
     assert "--mapping: must be left out where --data" in capsys.readouterr().err
+    words = ["evaluate", str(run.path), "--format"]
+    assert main([*words, "nih", "--data", str(data)]) == 2
+    assert f"{data}: must hold NIH's table" in capsys.readouterr().err
+    assert main([*words, "nih"]) == 2
+    assert "--format: must be left out where --data" in capsys.readouterr().err
 
 
 def test_prepare_takes_a_mapping(

@@ -53,6 +53,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     path: Path,
     *,
     data: Path | None = None,
+    format: str | None = None,  # noqa: A002, its name in the configuration
     mapping: str | None = None,
     part: str | None = None,
     sample: int | None = None,
@@ -65,6 +66,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     Args:
         path: The run folder.
         data: Another dataset, judged whole; none: the run's own part.
+        format: The reader of that dataset, by name; none: found out.
         mapping: What the columns of that dataset's table mean, by name or file; none:
             as its folder says.
         part: Part of the run's own radiographs: `train`, `val` or `test`; none:
@@ -79,10 +81,14 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         The evaluation, and where it lies.
     """
     check_choice(
-        data=data, mapping=mapping, part=part, training_patients=training_patients
+        data=data,
+        format=format,
+        mapping=mapping,
+        part=part,
+        training_patients=training_patients,
     )
     run = read_run(path)
-    config = _data_config(run, data, mapping=mapping, cache=cache)
+    config = _data_config(run, data, format=format, mapping=mapping, cache=cache)
     if data is None:
         table = choose_own(run, part or "test", training_patients=training_patients)
     else:
@@ -182,7 +188,12 @@ def _draw(table: pd.DataFrame, sample: int | None, seed: int) -> pd.DataFrame:
 
 
 def _data_config(
-    run: FinishedRun, data: Path | None, *, mapping: str | None, cache: Path | None
+    run: FinishedRun,
+    data: Path | None,
+    *,
+    format: str | None,  # noqa: A002
+    mapping: str | None,
+    cache: Path | None,
 ) -> Config:
     """The run's configuration, with the dataset and the cache to be used."""
     own = run.config.data
@@ -191,7 +202,7 @@ def _data_config(
         update = {
             "cache": cache,
             "path": data,
-            "format": None,
+            "format": format,
             "mapping": mapping,
             "exclude_findings": (),
         }

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 def check_choice(
     *,
     data: Path | None,
+    format: str | None = None,  # noqa: A002, the option's name
     mapping: str | None = None,
     part: str | None,
     training_patients: str,
@@ -38,6 +39,7 @@ def check_choice(
 
     Args:
         data: Another dataset; none: the run's own.
+        format: Its reader; none: not said.
         mapping: What the columns of its table mean; none: not said.
         part: Part of the run's own radiographs; none: not said.
         training_patients: One of `TRAINING_PATIENTS`.
@@ -55,11 +57,12 @@ def check_choice(
             f"--part: must be one of {', '.join(PARTS)}. Received: {part!r}. "
             "Name a part of the run's split."
         )
-    if mapping is not None and data is None:
-        raise ConfigError(
-            "--mapping: must be left out where --data names no other dataset. "
-            f"Received: {mapping!r}. The run knows how its own table was read."
-        )
+    for option, word in (("--format", format), ("--mapping", mapping)):
+        if word is not None and data is None:
+            raise ConfigError(
+                f"{option}: must be left out where --data names no other dataset. "
+                f"Received: {word!r}. The run knows how its own table was read."
+            )
     if part is not None and data is not None:
         raise ConfigError(
             f"--part: must be left out where --data names another dataset. "

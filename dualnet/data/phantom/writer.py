@@ -120,8 +120,9 @@ def _check(parameters: dict[str, int], workers: int) -> None:
     for name, (value, low, high) in ranges.items():
         if not low <= value <= high:
             raise ConfigError(
-                f"phantom: `{name}` must be from {low} to {high}. "
-                f"Received: {name}={value}. Give a number in that range."
+                f"phantom: `{name}` must be from {low:,} to {high:,}. "
+                f"Received: {name}={value}. Give a number in that range"
+                f"{'; each patient has a radiograph' if name == 'num_images' else ''}."
             )
 
 
