@@ -16,3 +16,17 @@ def number_of(number: int, noun: str) -> str:
         ('0 rows', '1 row', '2,000 rows')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def describe_more(number: int, noun: str) -> str:
+    """Says how many more are bad, with a space behind it; nothing where none are.
+
+    Args:
+        number: How many besides the one that is named.
+        noun: What they are, such as `row`.
+
+    Returns:
+        Such as `"2 more rows are bad. "`.
+    """
+    verb = "is" if number == 1 else "are"
+    return f"{number_of(number, f'more {noun}')} {verb} bad. " if number else ""

@@ -5,7 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from dualnet.data.records import RecordSet, parse_age, parse_records
+from dualnet.data.record_parsing import parse_age, parse_records
+from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
 from dualnet.findings import NIH
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dualnet.data.records import describe_more
-from dualnet.wording import number_of
+from dualnet.wording import describe_more, number_of
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pandas as pd
 
 from dualnet.data.images import read_image
 from dualnet.data.metadata import FIELD_COLUMNS
-from dualnet.data.records import MAX_AGE_YEARS, SEXES, TEXT, VIEW_POSITIONS
+from dualnet.data.record_parsing import MAX_AGE_YEARS
+from dualnet.data.records import SEXES, TEXT, VIEW_POSITIONS
 from dualnet.errors import ConfigError
 from dualnet.explain.activations import (
     activation_layers,

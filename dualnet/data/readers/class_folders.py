@@ -11,17 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dualnet.data.records import (
-    COLUMNS,
-    REJECT_COLUMNS,
-    TEXT,
-    RecordSet,
-    check_on_bad_row,
-    describe_more,
-)
+from dualnet.data.record_parsing import check_on_bad_row
+from dualnet.data.records import COLUMNS, REJECT_COLUMNS, TEXT, RecordSet
 from dualnet.errors import RecordError
 from dualnet.findings import Vocabulary
-from dualnet.wording import number_of
+from dualnet.wording import describe_more, number_of
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 JUNK = ("__MACOSX",)  # what macOS puts into a zip beside the files

@@ -37,10 +37,10 @@ from dualnet.data.readers.class_folders import (
     scan_pictures,
 )
 from dualnet.data.readers.text_table import read_text_table
-from dualnet.data.records import RecordSet, describe_more
+from dualnet.data.records import RecordSet
 from dualnet.errors import RecordError
 from dualnet.findings import COVID_RADIOGRAPHY
-from dualnet.wording import number_of
+from dualnet.wording import describe_more, number_of
 
 CLASSES = {
     "COVID": "COVID",

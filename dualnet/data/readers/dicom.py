@@ -33,17 +33,10 @@ from dualnet.data.readers.label_table import (
     describe_labels,
     read_label_table,
 )
-from dualnet.data.records import (
-    COLUMNS,
-    REJECT_COLUMNS,
-    TEXT,
-    RecordSet,
-    check_on_bad_row,
-    describe_more,
-    parse_findings,
-)
+from dualnet.data.record_parsing import check_on_bad_row, parse_findings
+from dualnet.data.records import COLUMNS, REJECT_COLUMNS, TEXT, RecordSet
 from dualnet.errors import RecordError
-from dualnet.wording import number_of
+from dualnet.wording import describe_more, number_of
 
 SOURCE = "dicom"
 NEEDS = f"files {' or '.join(SUFFIXES)}, or with the prefix DICM"

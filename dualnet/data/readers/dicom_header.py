@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from dualnet.data.dicom_file import PREFIX_END, is_dicom, read_dataset
 from dualnet.data.limits import MAX_BYTES
-from dualnet.data.records import MAX_AGE_YEARS, SEXES, parse_age
+from dualnet.data.record_parsing import MAX_AGE_YEARS, parse_age
+from dualnet.data.records import SEXES
 from dualnet.errors import RecordError
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 from dualnet.data.readers.text_table import read_text_table
-from dualnet.data.records import COLUMNS, TEXT, RecordSet, parse_records
+from dualnet.data.record_parsing import parse_records
+from dualnet.data.records import COLUMNS, TEXT, RecordSet
 from dualnet.errors import RecordError
 from dualnet.findings import NIH
 from dualnet.wording import number_of

@@ -27,7 +27,8 @@ from dualnet.data.readers.table_columns import (
 )
 from dualnet.data.readers.table_findings import ToldFindings, tell_findings
 from dualnet.data.readers.text_table import TextTable, read_text_table
-from dualnet.data.records import COLUMNS, TEXT, RecordSet, parse_records
+from dualnet.data.record_parsing import parse_records
+from dualnet.data.records import COLUMNS, TEXT, RecordSet
 from dualnet.errors import RecordError
 from dualnet.findings import Vocabulary
 from dualnet.wording import number_of

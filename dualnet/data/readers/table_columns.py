@@ -18,7 +18,8 @@ from dualnet.data.readers.mapping import (
     ViewColumn,
     plain_value,
 )
-from dualnet.data.records import MAX_AGE_YEARS, TEXT, parse_column
+from dualnet.data.record_parsing import MAX_AGE_YEARS, parse_column
+from dualnet.data.records import TEXT
 from dualnet.errors import RecordError
 
 Column = tuple[pd.Series, dict[int, str]]

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from dualnet.data.readers.mapping import FindingColumns, FindingList, plain_value
-from dualnet.data.records import TEXT, parse_column
+from dualnet.data.record_parsing import parse_column
+from dualnet.data.records import TEXT
 from dualnet.errors import RecordError
 
 ABSENT, PRESENT, UNCERTAIN = 0, 1, 2
