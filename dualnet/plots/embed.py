@@ -1,15 +1,34 @@
-"""Arrays to what a page holds inside itself: pictures in base64, bars as paths."""
+"""What a page is made of: its template, pictures in base64, bars as paths."""
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jinja2
 import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
 CRISP = 128  # pixels: about the size at which a map is looked at
+
+
+def open_template(template: str, **filters: Callable[..., str]) -> jinja2.Template:
+    """Returns a page's template, which escapes what it shows and refuses gaps.
+
+    Args:
+        template: The file's name in `templates`.
+        **filters: What the page may do with a value, by name.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dualnet.plots"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= filters
+    return environment.get_template(template)
 
 
 def embed_gray(image: np.ndarray) -> str:
@@ -18,7 +37,7 @@ def embed_gray(image: np.ndarray) -> str:
     Args:
         image: Gray values, uint8, shape (height, width).
     """
-    return _embed(Image.fromarray(image))
+    return embed(Image.fromarray(image))
 
 
 def embed_map(values: np.ndarray, low: float, high: float, colours: str) -> str:
@@ -36,12 +55,26 @@ def embed_map(values: np.ndarray, low: float, high: float, colours: str) -> str:
     picture = Image.frombytes("P", indices.shape[::-1], indices.tobytes())
     palette = mpl.colormaps[colours](np.arange(256), bytes=True)[:, :3]
     picture.putpalette(palette.tobytes())  # a third of the size of true colour
-    return _embed(picture)
+    return embed(picture)
 
 
 def embed_scale(colours: str) -> str:
     """Returns the colours of a scale, low to high, as an embedded PNG."""
     return embed_map(np.arange(256)[None], 0, 255, colours)
+
+
+def embed(picture: Image.Image, form: str = "PNG", **options: Any) -> str:
+    """Returns a picture as a `data:` address.
+
+    Args:
+        picture: What to embed.
+        form: `PNG` or `JPEG`.
+        **options: As Pillow takes them for that form.
+    """
+    stream = io.BytesIO()
+    picture.save(stream, form, optimize=form == "PNG", **options)
+    code = base64.b64encode(stream.getvalue()).decode()
+    return f"data:image/{form.lower()};base64,{code}"
 
 
 def draw_bars(values: np.ndarray, parts: Mapping[str, int]) -> dict[str, Any]:
@@ -80,9 +113,3 @@ def _enlarge(indices: np.ndarray) -> np.ndarray:
     """Repeats the pixels of a small map: a printer would blur them into each other."""
     times = max(1, CRISP // max(indices.shape))
     return indices.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def _embed(picture: Image.Image) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -1,13 +1,9 @@
 """The report of an exploration: one page that holds its figures, and the figures."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -23,6 +19,7 @@ from dualnet.plots import (
     explore_captions as captions,
     explore_grids,
 )
+from dualnet.plots.embed import embed, open_template
 from dualnet.plots.style import save_figure
 
 FIGURES = "figures"
@@ -118,20 +115,15 @@ def render_report(
     Returns:
         The HTML.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dualnet.plots"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    template = open_template(
+        "explore.html.j2", percent=percent, name=name, keep=_keep_together
     )
-    environment.filters |= {"percent": percent, "name": name, "keep": _keep_together}
     by_section: dict[str, list[dict[str, str]]] = {}
     for one in drawn:
         by_section.setdefault(one.section, []).append(
             {"title": one.title, "caption": one.caption, "source": sources[one.name]}
         )
-    return environment.get_template("explore.html.j2").render(
+    return template.render(
         exploration=exploration,
         facts=exploration.table,
         pictures=exploration.pictures,
@@ -338,17 +330,10 @@ def _keep_together(text: str) -> str:
 def _embed_figure(path: Path) -> str:
     with Image.open(path) as picture:
         palette = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
-    return _encode(palette, "PNG", optimize=True)
+    return embed(palette)
 
 
 def _embed_picture(pixels: np.ndarray) -> str:
     side = min(SAMPLE_SIDE, len(pixels))
     picture = Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX)
-    return _encode(picture, "JPEG", quality=82)
-
-
-def _encode(picture: Image.Image, form: str, **options: Any) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, form, **options)
-    code = base64.b64encode(stream.getvalue()).decode()
-    return f"data:image/{form.lower()};base64,{code}"
+    return embed(picture, "JPEG", quality=82)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -32,7 +31,13 @@ from dualnet.plots.activations import (
     plot_units,
     symmetric_limit,
 )
-from dualnet.plots.embed import draw_bars, embed_gray, embed_map, embed_scale
+from dualnet.plots.embed import (
+    draw_bars,
+    embed_gray,
+    embed_map,
+    embed_scale,
+    open_template,
+)
 from dualnet.plots.style import display_name, save_figure
 
 FINE = 96  # a map of more pixels is drawn smaller than it is: smoothly, not by pixels
@@ -134,14 +139,7 @@ def render_activation_page(
         ConfigError: If the arrays do not belong together.
     """
     _check(page)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dualnet.plots"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("activations.html.j2").render(
+    return open_template("activations.html.j2").render(
         page=page,
         radiograph=None if page.image is None else embed_gray(page.image),
         input_shape="" if page.image is None else format_shape(page.image),
