@@ -1,9 +1,9 @@
 """The records table that every reader returns: its columns and their types."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ SEXES = ("M", "F")
 VIEW_POSITIONS = ("PA", "AP", "LATERAL")
 REJECT_COLUMNS = ("image_id", "line", "reason")
 TEXT = pd.Series(["text"]).dtype  # "str" since pandas 3, "object" before
+_TYPES = {"age_years": "float64", "follow_up": "Int64", "findings": "object"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,3 +141,21 @@ class RecordSet:
                 "Unpack the pictures into an `images` folder beside the table."
             )
         return rows
+
+
+def make_table(**columns: Sequence[Any]) -> pd.DataFrame:
+    """Makes a records table of values that are checked already.
+
+    Args:
+        **columns: Columns of `COLUMNS`, equally long, `image_id` among them; of those
+            left out all values are unknown.
+
+    Returns:
+        The table, typed as `RecordSet.table` is.
+    """
+    unknown: Sequence[Any] = [None] * len(columns["image_id"])
+    typed = {
+        name: pd.Series(columns.get(name, unknown), dtype=_TYPES.get(name, TEXT))
+        for name in COLUMNS
+    }
+    return pd.DataFrame(typed)

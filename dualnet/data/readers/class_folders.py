@@ -1,24 +1,21 @@
 """Pictures that lie in a folder of their class: what the readers of such sets share."""
 
 import logging
-import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from dualnet.data.readers.folders import walk_files
 from dualnet.data.record_parsing import check_on_bad_row
-from dualnet.data.records import COLUMNS, REJECT_COLUMNS, TEXT, RecordSet
+from dualnet.data.records import REJECT_COLUMNS, TEXT, RecordSet, make_table
 from dualnet.errors import RecordError
 from dualnet.findings import Vocabulary
 from dualnet.wording import describe_more, number_of
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
-JUNK = ("__MACOSX",)  # what macOS puts into a zip beside the files
 
 logger = logging.getLogger(__name__)
 
@@ -55,41 +52,12 @@ def scan_pictures(root: Path, *, skip: Collection[str] = ()) -> list[str]:
     Raises:
         RecordError: If a folder cannot be listed.
     """
-    found, others = [], 0
-    for place, names in _walk(root, skip=(*JUNK, *skip)):
-        below = PurePosixPath(Path(place).relative_to(root).as_posix())
-        shown = [name for name in names if name[0] != "."]
-        pictures = [name for name in shown if name.lower().endswith(SUFFIXES)]
-        others += len(shown) - len(pictures)
-        found += [str(below / name) for name in pictures]
+    files = list(walk_files(root, skip=skip))
+    found = [file for file in files if file.lower().endswith(SUFFIXES)]
+    others = len(files) - len(found)
     if others:
         logger.info("%s: %s left out, no picture", root, number_of(others, "file"))
     return sorted(found)
-
-
-def _walk(root: Path, *, skip: Collection[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yields each folder and its files; follows links, but not in circles."""
-    above: dict[str, set[str]] = {}  # the real folders that lead to a folder
-    for place, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
-        real = {*above.pop(place, ()), os.path.realpath(place)}
-        shown = [name for name in folders if name[0] != "." and name not in skip]
-        folders[:] = []
-        for name in shown:
-            path = os.path.join(place, name)  # noqa: PTH118 - as os.walk joins them
-            if os.path.realpath(path) in real:
-                logger.info("%s: leads back to a folder above it; not followed", path)
-            else:
-                folders.append(name)
-                above[path] = real
-        yield place, names
-
-
-def _refuse(error: OSError) -> None:
-    """Refuses a folder that cannot be listed; `os.walk` would pass it over."""
-    raise RecordError(
-        f"{error.filename}: every folder of the dataset must be readable. "
-        f"Received: {error.strerror}. Allow it to be listed, or move it away."
-    )
 
 
 def check_class_folders(
@@ -208,24 +176,14 @@ def _check_reasons(
 
 
 def _make_table(root: Path, radiographs: Mapping[str, Radiograph]) -> pd.DataFrame:
-    rows, size = list(radiographs.values()), len(radiographs)
-    unknown: list[None] = [None] * size
-    columns: dict[str, tuple[Any, Any]] = {
-        "image_id": (list(radiographs), TEXT),
-        "path": ([str(root / name) for name in radiographs], TEXT),
-        "patient_id": ([row.patient_id for row in rows], TEXT),
-        "age_years": (np.full(size, np.nan), "float64"),
-        "sex": (unknown, TEXT),
-        "view_position": (unknown, TEXT),
-        "follow_up": (unknown, "Int64"),
-        "findings": ([(row.finding,) for row in rows], "object"),
-        "source": ([row.source for row in rows], TEXT),
-    }
-    series = {
-        name: pd.Series(values, dtype=dtype)
-        for name, (values, dtype) in columns.items()
-    }
-    return pd.DataFrame(series, columns=list(COLUMNS))
+    rows = list(radiographs.values())
+    return make_table(
+        image_id=list(radiographs),
+        path=[str(root / name) for name in radiographs],
+        patient_id=[row.patient_id for row in rows],
+        findings=[(row.finding,) for row in rows],
+        source=[row.source for row in rows],
+    )
 
 
 def _make_rejects(reasons: Mapping[str, str]) -> pd.DataFrame:

@@ -14,9 +14,8 @@ Reference:
 """
 
 import logging
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,8 +23,8 @@ from typing import Any
 import pandas as pd
 
 from dualnet.data.dicom_file import PREFIX_END, check_extra, is_dicom
-from dualnet.data.readers.class_folders import JUNK
 from dualnet.data.readers.dicom_header import SUFFIXES, Header, read_header
+from dualnet.data.readers.folders import walk_files
 from dualnet.data.readers.label_table import (
     LABEL_TABLE,
     UNLABELLED,
@@ -34,7 +33,7 @@ from dualnet.data.readers.label_table import (
     read_label_table,
 )
 from dualnet.data.record_parsing import check_on_bad_row, parse_findings
-from dualnet.data.records import COLUMNS, REJECT_COLUMNS, TEXT, RecordSet
+from dualnet.data.records import REJECT_COLUMNS, TEXT, RecordSet, make_table
 from dualnet.errors import RecordError
 from dualnet.wording import describe_more, number_of
 
@@ -110,7 +109,7 @@ def find_dicom(folder: Path) -> Path | None:
     return next(
         (
             folder / file
-            for file in _walk(folder)
+            for file in walk_files(folder, lenient=True)
             if file.lower().endswith(SUFFIXES) or _has_prefix(folder / file)
         ),
         None,
@@ -127,21 +126,9 @@ def _has_prefix(path: Path) -> bool:
         return False
 
 
-def _walk(root: Path) -> Iterator[str]:
-    """Yields the path of each file below the root; hidden ones are left out."""
-    for place, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(
-            name for name in folders if name[0] != "." and name not in JUNK
-        )
-        below = PurePosixPath(Path(place).relative_to(root).as_posix())
-        for name in sorted(names):
-            if name[0] != ".":
-                yield str(below / name)
-
-
 def _scan(root: Path) -> Scan:
     scan = Scan()
-    files = [file for file in _walk(root) if file != LABEL_TABLE]
+    files = [file for file in walk_files(root) if file != LABEL_TABLE]
     looked_at = [file for file in files if not file.lower().endswith(OTHER_SUFFIXES)]
     scan.others = len(files) - len(looked_at)
     looked = number_of(len(looked_at), "file")
@@ -290,22 +277,17 @@ def _make_table(
     root: Path, headers: Sequence[Header], findings: Mapping[str, tuple[str, ...]]
 ) -> pd.DataFrame:
     patients = [one.patient_id or one.study or one.image_id for one in headers]
-    columns: dict[str, tuple[list[Any], Any]] = {
-        "image_id": ([one.image_id for one in headers], TEXT),
-        "path": ([str(root / one.file) for one in headers], TEXT),
-        "patient_id": (patients, TEXT),
-        "age_years": ([one.age_years for one in headers], "float64"),
-        "sex": ([one.sex for one in headers], TEXT),
-        "view_position": ([one.view_position for one in headers], TEXT),
-        "follow_up": ([one.study_day for one in headers], "Int64"),
-        "findings": ([findings[one.file] for one in headers], "object"),
-        "source": ([SOURCE] * len(headers), TEXT),
-    }
-    series = {
-        name: pd.Series(values, dtype=dtype)
-        for name, (values, dtype) in columns.items()
-    }
-    table = pd.DataFrame(series, columns=list(COLUMNS))
+    table = make_table(
+        image_id=[one.image_id for one in headers],
+        path=[str(root / one.file) for one in headers],
+        patient_id=patients,
+        age_years=[one.age_years for one in headers],
+        sex=[one.sex for one in headers],
+        view_position=[one.view_position for one in headers],
+        follow_up=[one.study_day for one in headers],
+        findings=[findings[one.file] for one in headers],
+        source=[SOURCE] * len(headers),
+    )
     days = table["follow_up"].astype("Float64").groupby(table["patient_id"])
     table["follow_up"] = (days.rank(method="dense") - 1).astype("Int64")
     return table
