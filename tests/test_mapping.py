@@ -7,8 +7,8 @@ import pytest
 import yaml
 from table_cases import PLAIN, write_mapping
 
-from dualnet.data.readers.mapping import plain_value
 from dualnet.data.readers.mapping_file import mapping_names, read_mapping
+from dualnet.data.readers.mapping_findings import plain_value
 from dualnet.errors import ConfigError
 from dualnet.findings import NIH
 

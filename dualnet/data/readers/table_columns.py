@@ -16,8 +16,8 @@ from dualnet.data.readers.mapping import (
     StudyDate,
     TableMapping,
     ViewColumn,
-    plain_value,
 )
+from dualnet.data.readers.mapping_findings import plain_value
 from dualnet.data.record_parsing import MAX_AGE_YEARS, parse_column
 from dualnet.data.records import TEXT
 from dualnet.errors import RecordError

@@ -8,7 +8,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from dualnet.data.readers.mapping import FindingColumns, FindingList, plain_value
+from dualnet.data.readers.mapping_findings import (
+    FindingColumns,
+    FindingList,
+    plain_value,
+)
 from dualnet.data.record_parsing import parse_column
 from dualnet.data.records import TEXT
 from dualnet.errors import RecordError
