@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from dualnet.data.readers.mapping_file import MAPPING_FILE
@@ -96,3 +97,10 @@ def write_mapping(folder: Path, **changes: object) -> Path:
     file = folder / MAPPING_FILE
     file.write_text(yaml.safe_dump(values, sort_keys=False))
     return file
+
+
+def listed(table: pd.DataFrame, column: str) -> list[object]:
+    """A column as plain values; None where it is missing."""
+    return [
+        None if value is pd.NA or value != value else value for value in table[column]
+    ]
