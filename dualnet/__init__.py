@@ -1,6 +1,6 @@
 """dualnet: classifiers that read a chest radiograph with the patient's record.
 
-Trains, judges, looks inside and serves them. Not a medical device. `import dualnet`
+Trains, judges and looks inside them. Not a medical device. `import dualnet`
 loads no framework: the public names are imported when they are first used.
 """
 
