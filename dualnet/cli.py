@@ -44,6 +44,9 @@ Mapping = Annotated[
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", help="Cache folder; none: cache/<dataset>-….")
 ]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Pictures at once; none: one a core.")
+]
 Preset = Annotated[str, typer.Option("--preset", help="xnet, residual or covid.")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML laid over the preset.")
@@ -74,10 +77,11 @@ def phantom(
     patients: Annotated[int, typer.Option(min=1, help="Patients.")] = 700,
     seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Side, pixels.")] = 256,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    workers: Workers = None,
 ) -> None:
     """Draw synthetic radiographs in NIH's format: the phantom."""
     from dualnet.data.phantom import make_phantom
+    from dualnet.jobs.sources import count_cores
     from dualnet.progress import show_progress
 
     with show_progress("drawing the phantom") as progress:
@@ -87,7 +91,7 @@ def phantom(
             num_patients=patients,
             seed=seed,
             size=size,
-            workers=workers,
+            workers=workers or count_cores(),
             progress=progress,
         )
     typer.echo(
@@ -129,9 +133,7 @@ def prepare(  # noqa: PLR0913 - one argument an option
     image_size: Annotated[
         int, typer.Option(min=32, max=1024, help="Side, pixels.")
     ] = 256,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Pictures at once; none: one a core.")
-    ] = None,
+    workers: Workers = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Recompute every checksum.")
     ] = False,
@@ -167,7 +169,7 @@ def explore(  # noqa: PLR0913 - one argument an option
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
     cache: CacheFolder = None,
-    workers: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 2,
+    workers: Workers = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
     overrides: Overrides = None,
 ) -> None:

@@ -137,8 +137,11 @@ def prepare(table: pd.DataFrame, config: Config, folder: Path | None) -> Cache:
 
 def count_workers(config: Config) -> int:
     """Returns how many pictures are worked on at once: as configured, or one a core."""
-    if config.data.workers is not None:
-        return config.data.workers
+    return config.data.workers or count_cores()
+
+
+def count_cores() -> int:
+    """Returns how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))  # a scheduler may give a process few
     return os.cpu_count() or 1
