@@ -101,7 +101,7 @@ def test_header_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n"])
 def test_no_picture_has_no_header(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
-    with pytest.raises(ImageError, match=r"bad\.png: must be a PNG or JPEG"):
+    with pytest.raises(ImageError, match=r"bad\.png: must be a PNG, JPEG or DICOM"):
         read_header(tmp_path / "bad.png")
     with pytest.raises(ImageError, match=r"absent\.png: .*No such file"):
         read_header(tmp_path / "absent.png")
