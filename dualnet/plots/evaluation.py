@@ -164,7 +164,7 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
     axes.get_yticklabels()[-1].set_fontweight("bold")
     axes.axhline(len(rows) - 0.5, color=style.TEXT, linewidth=0.8)
     axes.set_ylim(len(rows) + 0.6, -0.6)
-    axes.set_xlim(_left_end(blocks), 1.0)
+    axes.set_xlim(_left_end(blocks), 1.01)  # a mark at 1 is drawn whole
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("AUROC against the full label set, 95 % interval by patient")
     figure.suptitle(f"AUROC by finding\n{_describe_rows(evaluation)}")
