@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,49 @@ def test_the_header_of_a_deflated_file(tmp_path: Path) -> None:
     assert header.age_years == 58
     image = read_image(tmp_path / "a.dcm", image_size=16)
     np.testing.assert_array_equal(image, RAMP8)
+
+
+@pytest.mark.parametrize("modality", ["SECRET^JANE", "D\x10", "DX\\SECRET", "4711"])
+def test_a_modality_that_is_none_is_not_shown(tmp_path: Path, modality: str) -> None:
+    data = encode(make_dataset(RAMP8, Modality="M" * len(modality)))
+    told = b"M" * len(modality)
+    (tmp_path / "a.dcm").write_bytes(data.replace(told, modality.encode()))
+    found = read_header(tmp_path, "a.dcm")
+    if isinstance(found, Header):
+        assert found.modality == "DX"
+        return
+    assert str(found).endswith("Received: modality of no such form.")
+
+
+def test_an_age_that_may_be_a_name_is_not_shown(tmp_path: Path) -> None:
+    data = encode(make_dataset(RAMP8, PatientAge="070Y"))
+    (tmp_path / "a.dcm").write_bytes(
+        data.replace(b"AS\4\x00070Y", b"AS\x0c\0SECRET^JANE ")
+    )
+    header = read_header(tmp_path, "a.dcm")
+    assert isinstance(header, Header)
+    assert header.problem.endswith("Received: a longer text.")
+
+
+def test_nothing_is_printed_of_what_is_ill_formed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = encode(make_dataset(RAMP8, SpecificCharacterSet="ISO_IR 100"))
+    (tmp_path / "a.dcm").write_bytes(data.replace(b"ISO_IR 100", b"SECRETNAME"))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert isinstance(read_header(tmp_path, "a.dcm"), Header)
+        read_image(tmp_path / "a.dcm", image_size=16)
+    assert [str(warning.message) for warning in warned] == []
+    assert caplog.text == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_value_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "a.dcm", RAMP8, PatientID="1" * 1026)
+    assert read_header(tmp_path, "a.dcm") == (
+        "must have a readable header. Received: PatientID of 1,026 bytes."
+    )
 
 
 def test_damaged_headers_are_refused_by_name(tmp_path: Path) -> None:

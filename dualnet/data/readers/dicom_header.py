@@ -10,7 +10,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dualnet.data.dicom_file import PREFIX_END, is_dicom, read_dataset
+from dualnet.data.dicom_file import (
+    PREFIX_END,
+    ExcessError,
+    check_values,
+    is_dicom,
+    read_dataset,
+)
 from dualnet.data.limits import MAX_BYTES
 from dualnet.data.record_parsing import MAX_AGE_YEARS, parse_age
 from dualnet.data.records import SEXES
@@ -60,6 +66,7 @@ VIEW_CODES = {  # PS3.16 CID 4010, SNOMED CT and the SRT codes before it
     "399198007": "LATERAL",
     "R-10232": "LATERAL",
 }
+_AGE_CHARACTERS = 4  # PS3.5 section 6.2, AS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +126,8 @@ def read_header(root: Path, file: str) -> Header | str | None:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         return f"must be readable. Received: {reason}."
+    except ExcessError as error:
+        return f"must have a readable header. Received: {error}."
     except Exception as error:  # noqa: BLE001 - pydicom's errors have no base class
         return f"must have a readable header. Received: {type(error).__name__}."
 
@@ -136,7 +145,7 @@ def _find_reason(dataset: "Dataset") -> str:
     modality = _text(dataset, "Modality").upper()
     if modality not in MODALITIES:
         wanted = f"a projection radiograph ({', '.join(MODALITIES)})"
-        return f"must be {wanted}. Received: modality {modality[:16] or 'not told'}."
+        return f"must be {wanted}. Received: modality {_show(modality)}."
     if not (dataset.get("Rows") and dataset.get("Columns")):
         return "must hold a picture. Received: no pixel data."
     if _text(dataset, "PresentationIntentType").upper() == "FOR PROCESSING":
@@ -147,6 +156,13 @@ def _find_reason(dataset: "Dataset") -> str:
     if not _text(dataset, "SOPInstanceUID"):
         return "must have a SOPInstanceUID. Received: none."
     return ""
+
+
+def _show(modality: str) -> str:
+    """Returns what looks like a modality; a damaged file may have the name there."""
+    if not modality:
+        return "not told"
+    return modality if re.fullmatch("[A-Z]{2,10}", modality) else "of no such form"
 
 
 def _interpret(file: str, dataset: "Dataset") -> Header:
@@ -185,6 +201,10 @@ def _text(dataset: "Dataset", keyword: str) -> str:
 def _find_age(dataset: "Dataset", study_date: date | None) -> float:
     """Returns the age in years: as told, else from the birth and the study's date."""
     told = _text(dataset, "PatientAge").upper()
+    if len(told) > _AGE_CHARACTERS:  # a damaged file may have the name there
+        raise RecordError(
+            "`age` must be three digits and one of Y, M, W, D. Received: a longer text."
+        )
     if told:
         return parse_age(told)
     birth_date = _parse_date(_text(dataset, "PatientBirthDate"))
@@ -215,4 +235,7 @@ def _find_view(dataset: "Dataset") -> str | None:
     if told:
         return VIEWS.get(told)
     codes = dataset.get("ViewCodeSequence") or []
-    return VIEW_CODES.get(_text(codes[0], "CodeValue")) if codes else None
+    if not codes:
+        return None
+    check_values(codes[0])
+    return VIEW_CODES.get(_text(codes[0], "CodeValue"))
