@@ -11,6 +11,7 @@ from dicom_cases import RAMP8, RAMP12, compress, gray
 from pydicom import uid
 from pydicom.data import get_testdata_file
 
+from dualnet.data.dicom_codecs import check_fragments
 from dualnet.data.dicom_pixels import read_gray
 from dualnet.data.images import read_image
 from dualnet.errors import ImageError
@@ -156,6 +157,49 @@ def test_a_codestream_of_many_samples_is_not_decoded() -> None:
         ImageError, match="16 by 16 by 16384 under a header of 16 by 16"
     ):
         read_gray(compress(RAMP8, frame, uid.JPEG2000Lossless), "a.dcm")
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("cut", [2, 60])
+def test_a_truncated_jpeg_is_not_filled_with_gray(lossless: bool, cut: int) -> None:
+    options = {"lossless": lossless, "bitspersample": 12}
+    frame = imagecodecs.jpeg8_encode(RAMP12, **options)
+    syntax = uid.JPEGLosslessSV1 if lossless else uid.JPEGExtended12Bit
+    data = compress(RAMP12, frame[:-cut], syntax, BitsStored=12)
+    with pytest.raises(ImageError, match="Received: a codestream without its end"):
+        read_gray(data, "a.dcm")
+
+
+def test_a_reason_is_the_same_each_time() -> None:
+    frame = bytearray(imagecodecs.jpeg8_encode(RAMP8))
+    frame[frame.index(b"\xff\xc0") + 4] = 9  # bits a value
+    data = compress(RAMP8, bytes(frame), uid.JPEGBaseline8Bit)
+    with pytest.raises(ImageError) as caught:
+        read_gray(data, "a.dcm")
+    assert "0x" not in str(caught.value)
+
+
+def test_bytes_that_pad_a_jpeg_do_no_harm() -> None:
+    frame = imagecodecs.jpeg8_encode(RAMP8)
+    whole, padded = (
+        np.asarray(read_gray(compress(RAMP8, data, uid.JPEGBaseline8Bit), "a.dcm"))
+        for data in (frame, frame + b"\xff")
+    )
+    np.testing.assert_array_equal(whole, padded)
+
+
+def test_a_truncated_fragment_is_refused() -> None:
+    data = compress(RAMP8, imagecodecs.jpeg8_encode(RAMP8), uid.JPEGBaseline8Bit)
+    place = data.rindex(b"\xfe\xff\0\xe0") + 4  # the length of the only fragment
+    length = int.from_bytes(data[place : place + 4], "little") + 100
+    with pytest.raises(ValueError, match="a truncated fragment"):
+        check_fragments(
+            b"\xfe\xff\0\xe0"
+            + bytes(4)
+            + data[place - 4 : place]
+            + length.to_bytes(4, "little")
+            + data[place + 4 :]
+        )
 
 
 def test_runs_that_swell_beyond_the_header_are_not_decoded() -> None:

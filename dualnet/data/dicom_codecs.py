@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import imagecodecs
 import numpy as np
 
+from dualnet.data.image_headers import JPEG_SIGNATURE, check_markers
+
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
     from pydicom.uid import UID
@@ -48,6 +50,11 @@ _JP2_START = b"\0\0\0\x0cjP  \r\n\x87\n"  # T.800 annex I.5.1
 _NO_FRAME = {0xC4, 0xC8, 0xCC}  # Huffman tables, reserved, arithmetic conditioning
 _FRAMES = {*range(0xC0, 0xD0), 0xF7} - _NO_FRAME  # SOF0 to SOF15, and JPEG-LS's
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
+
+_ITEM = b"\xfe\xff\0\xe0"  # PS3.5 section A.4
+_END_OF_IMAGE = b"\xff\xd9"
+MAX_FRAGMENTS = 10_000
+MAX_OFFSETS_BYTES = 4096  # of the offset table; that of one frame has 4 bytes
 
 _registering = threading.Lock()
 
@@ -92,7 +99,6 @@ def decode_frame(frame: bytes, runner: "DecodeRunner") -> bytes | bytearray:
     syntax = runner.transfer_syntax
     if syntax == _RLE:
         return _decode_rle(frame, runner)
-    check_frame_shape(frame, (runner.rows, runner.columns, runner.samples_per_pixel))
     if syntax in _JPEG_2000:
         pixels = imagecodecs.jpeg2k_decode(frame)
         if runner.photometric_interpretation in ("YBR_ICT", "YBR_RCT"):
@@ -110,15 +116,42 @@ def decode_frame(frame: bytes, runner: "DecodeRunner") -> bytes | bytearray:
     return pixels.tobytes()
 
 
-def check_frame_shape(frame: bytes, shape: tuple[int, int, int]) -> None:
-    """Checks that a codestream is of the shape that the header tells.
+def check_fragments(pixel_data: bytes) -> None:
+    """Checks how many fragments encapsulated pixels have, and that they are whole.
+
+    Args:
+        pixel_data: The offset table and the fragments.
+
+    Raises:
+        ValueError: If there are too many, or the last is cut short.
+    """
+    start = number = 0
+    while pixel_data.startswith(_ITEM, start):
+        length = int.from_bytes(pixel_data[start + 4 : start + 8], "little")
+        if number == 0 and length > MAX_OFFSETS_BYTES:
+            raise ValueError(f"an offset table of {length:,} bytes for one frame")
+        start += 8 + length
+        number += 1
+        if number > MAX_FRAGMENTS:
+            raise ValueError(f"more than {MAX_FRAGMENTS:,} fragments")
+    if start > len(pixel_data):
+        raise ValueError("a truncated fragment")
+
+
+def check_frame(frame: bytes, shape: tuple[int, int, int], name: str) -> None:
+    """Checks a codestream before it is decoded.
+
+    libjpeg fills what is missing with gray; CharLS, without an end, went on for 2.8 s.
 
     Args:
         frame: JPEG, JPEG-LS or JPEG 2000.
         shape: The header's rows, columns and samples a pixel.
+        name: The file's name, for the error.
 
     Raises:
-        ValueError: If it is not, or tells no shape.
+        ImageError: If it has too many scans or segments.
+        ValueError: If it is of another shape, has no end, or more parts than a
+            radiograph's.
     """
     told = read_frame_shape(frame)
     if told != shape:
@@ -126,6 +159,10 @@ def check_frame_shape(frame: bytes, shape: tuple[int, int, int]) -> None:
         raise ValueError(
             f"a codestream of {received} under a header of {_describe(shape)}"
         )
+    if frame.startswith(JPEG_SIGNATURE):  # JPEG-LS's too; some pad with 0xFF
+        if not frame.rstrip(b"\0\xff").endswith(_END_OF_IMAGE):
+            raise ValueError("a codestream without its end")
+        check_markers(frame, name)
 
 
 def _describe(shape: tuple[int, int, int]) -> str:

@@ -22,13 +22,14 @@ for other values.
 """
 
 import io
+import re
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from dualnet.data.dicom_codecs import check_frame_shape, find_plugin
-from dualnet.data.dicom_file import check_extra, read_dataset
+from dualnet.data.dicom_codecs import check_fragments, check_frame, find_plugin
+from dualnet.data.dicom_file import check_extra, check_values, read_dataset
 from dualnet.data.limits import check_size, explain
 from dualnet.errors import ImageError
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 MAX_BITS = 16
+_ADDRESS = r" ?<[^<>]* at 0x[0-9a-f]+>"  # another each time, where reasons are compared
 
 _KEYWORDS = (
     "BitsAllocated",
@@ -115,14 +117,14 @@ def _read_gray(data: bytes, name: str) -> Image.Image:
     stream = io.BytesIO(data)
     dataset = read_dataset(stream, _KEYWORDS, name=name, header_only=False)
     _check_header(dataset, name)
-    pixels = _decode(dataset)
+    pixels = _decode(dataset, name)
     if pixels.ndim == 3:
         return Image.fromarray(pixels).convert("L")
     return Image.fromarray(_to_gray(pixels, dataset, name))
 
 
 def _shorten(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = re.sub(_ADDRESS, "", " ".join(str(error).split()))
     return text.rpartition("plugins: ")[2][:80] or type(error).__name__
 
 
@@ -151,19 +153,21 @@ def _check_header(dataset: "Dataset", name: str) -> None:
         raise ImageError(explain(name, wanted, f"bits up to the {high + 1}th"))
 
 
-def _decode(dataset: "Dataset") -> np.ndarray:
+def _decode(dataset: "Dataset", name: str) -> np.ndarray:
     """Returns stored values, or RGB; shape (rows, columns) or (rows, columns, 3)."""
     from pydicom.encaps import get_frame
     from pydicom.pixels.decoders.base import get_decoder
+    from pydicom.uid import RLELossless
 
     syntax = dataset.file_meta.TransferSyntaxUID
     plugin = ""
     if syntax.is_encapsulated:
         plugin = find_plugin(syntax)
-        if plugin == "pillow":
+        check_fragments(dataset.PixelData)
+        if syntax != RLELossless:
             frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
             samples = int(dataset.get("SamplesPerPixel") or 1)
-            check_frame_shape(frame, (dataset.Rows, dataset.Columns, samples))
+            check_frame(frame, (dataset.Rows, dataset.Columns, samples), name)
     else:
         _cut_excess(dataset)
     pixels, _ = get_decoder(syntax).as_array(dataset, index=0, decoding_plugin=plugin)
@@ -301,6 +305,7 @@ def _look_up(
     Returns:
         The entries, and of how many bits they are (C.11.1.1, C.11.2.1.1).
     """
+    check_values(item)
     number, first, bits = (int(part) for part in item.LUTDescriptor)
     number = number % 2**16 or 2**16
     if first >= 2**15 and values.min() < 0:
