@@ -11,6 +11,7 @@ from dicom_cases import RAMP8, RAMP12, compress, gray
 from pydicom import uid
 from pydicom.data import get_testdata_file
 
+from dualnet.data import jpeg_2000_header
 from dualnet.data.dicom_codecs import check_fragments
 from dualnet.data.dicom_pixels import read_gray
 from dualnet.data.images import read_image
@@ -200,6 +201,38 @@ def test_a_truncated_fragment_is_refused() -> None:
             + length.to_bytes(4, "little")
             + data[place + 4 :]
         )
+
+
+@pytest.mark.parametrize(
+    ("level_sizes", "count"),
+    [
+        # 64 by 64 in 2 levels: 16 by 16, 32 by 32 and 64 by 64
+        (b"\x44\x44\x44", 1 + 4 + 16),
+        (b"\x33\x44\x55", 4 + 4 + 4),
+        (b"\x43\x44\x44", 2 + 4 + 16),
+    ],
+)
+def test_precincts_are_counted(
+    level_sizes: bytes, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = bytes([2, 4, 4, 0, 1]) + level_sizes
+    monkeypatch.setattr(jpeg_2000_header, "MAX_PRECINCTS", 3 * count)
+    jpeg_2000_header._check_style(style, 1, (64, 64), 3)
+    monkeypatch.setattr(jpeg_2000_header, "MAX_PRECINCTS", 3 * count - 1)
+    with pytest.raises(ValueError, match=f"{3 * count} precincts"):
+        jpeg_2000_header._check_style(style, 1, (64, 64), 3)
+
+
+def test_a_coding_style_within_a_tile_part_counts_too() -> None:
+    plain = {"level": 0, "codecformat": "j2k", "reversible": True}
+    frame = imagecodecs.jpeg2k_encode(np.kron(RAMP8, np.ones((4, 4), "u1")), **plain)
+    jpeg_2000_header.check_codestream(frame, 0)
+    start = frame.index(b"\xff\x52")
+    style = bytearray(frame[start : start + 14])
+    style[6:8] = b"\xff\xff"
+    place = frame.index(b"\xff\x93")
+    with pytest.raises(ValueError, match="65,535 layers"):
+        jpeg_2000_header.check_codestream(frame[:place] + style + frame[place:], 0)
 
 
 def test_runs_that_swell_beyond_the_header_are_not_decoded() -> None:

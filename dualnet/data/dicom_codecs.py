@@ -21,6 +21,7 @@ import imagecodecs
 import numpy as np
 
 from dualnet.data.image_headers import JPEG_SIGNATURE, check_markers
+from dualnet.data.jpeg_2000_header import check_codestream
 
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
@@ -163,6 +164,8 @@ def check_frame(frame: bytes, shape: tuple[int, int, int], name: str) -> None:
         if not frame.rstrip(b"\0\xff").endswith(_END_OF_IMAGE):
             raise ValueError("a codestream without its end")
         check_markers(frame, name)
+    else:
+        check_codestream(frame, _skip_boxes(frame))
 
 
 def _describe(shape: tuple[int, int, int]) -> str:
@@ -193,7 +196,9 @@ def _skip_boxes(frame: bytes) -> int:
         length, kind = struct.unpack_from(">I4s", frame, start)
         if kind == b"jp2c":
             return start + 8
-        start += max(length, 8)
+        if length < 8:  # of 64 bits, or to the end: no writer's, and easily misread
+            return 0
+        start += length
     return 0
 
 
