@@ -98,6 +98,21 @@ def test_header_is_read(tmp_path: Path) -> None:
     assert read_header(tmp_path / "b.jpeg") == (40, 50, "RGB")
 
 
+def test_a_header_is_not_searched_for_without_end(tmp_path: Path) -> None:
+    Image.new("L", (30, 20)).save(tmp_path / "a.jpeg")
+    data = (tmp_path / "a.jpeg").read_bytes()
+    (tmp_path / "a.jpeg").write_bytes(data[:20] + b"\xff" * 2**21 + data[20:])
+    with pytest.raises(ImageError, match=r"more than 1,048,576 bytes before the pic"):
+        read_header(tmp_path / "a.jpeg")
+
+
+def test_what_is_wrong_with_a_header_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM" + bytes(20))
+    with pytest.raises(ImageError) as caught:
+        read_header(tmp_path / "a.dcm")
+    assert str(caught.value).count("must be") == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n"])
 def test_no_picture_has_no_header(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)

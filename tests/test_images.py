@@ -1,5 +1,7 @@
 """Pictures: exact means, every bad file refused by name."""
 
+import subprocess
+import sys
 import tracemalloc
 import warnings
 import zlib
@@ -260,3 +262,25 @@ def test_read_image_is_the_exact_mean_of_a_real_radiograph(real_data: Path) -> N
     with Image.open(path) as picture:
         blocks = np.asarray(picture, np.int64).reshape(256, 4, 256, 4).sum((1, 3))
     np.testing.assert_array_equal(read_image(path), (blocks + 8) // 16)
+
+
+def test_what_libraries_warn_of_is_not_printed(tmp_path: Path) -> None:
+    data = gray_png(pattern())
+    method = bytearray(data[16:29])
+    method[10] = 5  # a compression method that is none
+    write(tmp_path / "a.png", data[:8] + chunk(b"IHDR", bytes(method)) + data[33:])
+    write(tmp_path / "b.png", data[:33] + chunk(b"acTL", bytes(8)) + data[33:])
+    script = """
+import pathlib, sys
+from dualnet.data.images import read_header, read_image
+for read in (read_header, read_image):
+    for path in pathlib.Path(sys.argv[1]).iterdir():
+        try:
+            read(path)
+        except ValueError:
+            pass
+"""
+    done = subprocess.run(  # alone: pytest's handlers would take what is logged
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")

@@ -17,8 +17,10 @@ Then the picture is stretched to the square, each pixel the mean of the area it 
 import contextlib
 import functools
 import io
+import logging
 import stat
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -39,8 +41,15 @@ from dualnet.data.image_headers import (
 from dualnet.data.limits import MAX_BYTES, check_size, explain
 from dualnet.errors import ImageError
 
+# It logs libpng's warnings; without a handler they would be printed for each file.
+logging.getLogger("imagecodecs").addHandler(logging.NullHandler())
+# Pillow's, where a header alone is read; pictures with such a chunk are refused.
+warnings.filterwarnings("ignore", "Invalid APNG", UserWarning)
+
 PREPROCESSING = "gray-area-stretch-1"  # named in a cache's manifest; serving must match
 
+# Before the picture: 10 MB of padding took Pillow 3 s, only to read the size.
+_MAX_HEADER_BYTES = 2**20
 _PNG_DEPTH = 24  # where IHDR, the first chunk, has the bit depth
 # Transparency, rotation, and what is compressed: Pillow refuses a bomb among these.
 _NOT_PLAIN = {b"tRNS", b"eXIf", b"zTXt", b"iTXt", b"iCCP"}
@@ -126,16 +135,28 @@ def read_header(path: Path) -> tuple[int, int, str]:
     try:
         with path.open("rb") as stream:
             start = stream.read(PREFIX_END)
-            stream.seek(0)
             if is_dicom(start):
                 return read_size(stream, path.name)
             is_png = start.startswith(PNG_SIGNATURE)
-            with PngImageFile(stream) if is_png else _Jpeg(stream) as picture:
+            head = _Head(stream.raw)
+            head.seek(0)  # what `stream` has read is behind it
+            with PngImageFile(head) if is_png else _Jpeg(head) as picture:
                 return (*picture.size, picture.mode)
+    except ImageError:
+        raise
     except _DECODER_ERRORS as error:
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         wanted = "a PNG, JPEG or DICOM picture"
         raise ImageError(explain(path.name, wanted, reason)) from error
+
+
+class _Head(io.BufferedReader):
+    """A file of which the start alone may be read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > _MAX_HEADER_BYTES:
+            raise OSError(f"more than {_MAX_HEADER_BYTES:,} bytes before the picture")
+        return super().read(size)
 
 
 def _read_bytes(path: Path) -> bytes:
