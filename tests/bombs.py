@@ -1,5 +1,6 @@
 """Files that were made to harm a reader: each small, each refused."""
 
+import importlib.util
 import io
 import struct
 import tarfile
@@ -116,3 +117,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         "at least 16 pixels",
     ),
 }
+FOUND_WHILE_DECODING: tuple[str, ...] = ("text after the pixels.png",)
+if importlib.util.find_spec("pydicom"):
+    import bombs_dicom
+
+    BOMBS |= bombs_dicom.BOMBS
+    FOUND_WHILE_DECODING += bombs_dicom.FOUND_WHILE_DECODING

@@ -4,11 +4,13 @@ A format is one entry of `FORMATS`. File number n of a seed is the same on every
 that has the same libraries.
 """
 
+import importlib.util
 import io
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import fuzz_dicom
 import numpy as np
 from picture_cases import ADAM7, chunk, gray_png, png, repaired
 from PIL import Image
@@ -29,12 +31,20 @@ class FileFormat:
         suffix: Of its files.
         make_wholes: Makes files that are whole.
         mutations: What is done to one, besides `MUTATIONS`.
+        needs: The package that reads them, if it is an extra.
     """
 
     name: str
     suffix: str
     make_wholes: Callable[[], list[bytes]]
     mutations: Sequence[Mutation]
+    needs: str = ""
+
+    @property
+    def skipped(self) -> str:
+        """Why the format cannot be read here; empty if it can."""
+        there = not self.needs or importlib.util.find_spec(self.needs)
+        return "" if there else f"skipped: {self.needs} is not installed"
 
 
 def mutate(kind: FileFormat, wholes: Sequence[bytes], seed: int, number: int) -> bytes:
@@ -237,6 +247,16 @@ FORMATS = [
     ),
     FileFormat(
         "jpeg", ".jpg", make_jpegs, [change_segments, change_frame, change_tables]
+    ),
+    FileFormat(
+        "dicom", ".dcm", fuzz_dicom.make_native, fuzz_dicom.MUTATIONS, "pydicom"
+    ),
+    FileFormat(
+        "dicom-compressed",
+        ".dcm",
+        fuzz_dicom.make_compressed,
+        fuzz_dicom.MUTATIONS,
+        "pydicom",
     ),
 ]
 

@@ -1,5 +1,6 @@
 """Damaged and harmful files: a picture or a reason, soon, in little memory."""
 
+import importlib.util
 import logging
 import os
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import fuzz
 import pandas as pd
 import pytest
-from bombs import BOMBS
+from bombs import BOMBS, FOUND_WHILE_DECODING
 from fuzz_formats import FORMATS, FileFormat, mutate
 from picture_cases import encoded, write
 
@@ -18,20 +19,33 @@ from dualnet.data.readers.class_folders import scan_pictures
 from dualnet.data.readers.nih import find_pictures
 from dualnet.errors import ImageError
 
+HAS_PYDICOM = importlib.util.find_spec("pydicom") is not None
+SKIPPED = pytest.mark.skip(reason="pydicom is not installed")
+KINDS = [
+    pytest.param(
+        kind,
+        id=kind.name,
+        marks=pytest.mark.skipif(bool(kind.skipped), reason=kind.skipped),
+    )
+    for kind in FORMATS
+]
 
-@pytest.mark.parametrize("name", [kind.name for kind in FORMATS])
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "files", [150, pytest.param(5000, marks=pytest.mark.slow)], ids=str
 )
-def test_a_damaged_file_is_a_picture_or_has_a_reason(name: str, files: int) -> None:
-    result = fuzz.fuzz(name, files=files, seed=0)
+def test_a_damaged_file_is_a_picture_or_has_a_reason(
+    kind: FileFormat, files: int
+) -> None:
+    result = fuzz.fuzz(kind.name, files=files, seed=0)
     assert result.findings == []
     assert result.decoded + sum(result.refused.values()) == files
     assert result.decoded > files // 20  # else nothing but headers was reached
     assert sum(result.refused.values()) > files // 2
 
 
-@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_whole_files_are_pictures_and_a_seed_gives_the_same_damage(
     kind: FileFormat, tmp_path: Path
 ) -> None:
@@ -58,7 +72,9 @@ def test_bombs_are_refused_soon_and_in_little_memory(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"images", "cache", "current"}
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [*BOMBS, *([] if HAS_PYDICOM else [pytest.param("dicom", marks=SKIPPED)])]
+)
 def test_a_bomb_is_refused_before_its_pixels_are_decoded(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,8 +83,10 @@ def test_a_bomb_is_refused_before_its_pixels_are_decoded(
 
     make, reason = BOMBS[name]
     path = write(tmp_path / name, make())
-    if "after the pixels" not in name:
+    if name not in FOUND_WHILE_DECODING:
         monkeypatch.setattr(images, "_load", refuse)
+        if HAS_PYDICOM:
+            monkeypatch.setattr("pydicom.pixels.decoders.base.Decoder.as_array", refuse)
     with pytest.raises(ImageError, match=reason) as caught:
         read_image(path)
     assert str(caught.value).startswith(f"{name}: must be ")
