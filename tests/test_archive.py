@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bombs import zipped
 
 from dualnet.data.download import Stopped, archive as module
 from dualnet.data.download.archive import unpack_pictures
@@ -115,6 +116,8 @@ def test_pax_and_ustar_are_read_too(tmp_path: Path) -> None:
         (member("00000009_000.png", b"", type=b"S"), "a file with holes|damaged"),
         (member("00000009_000.png", b"", type=b"Z"), "a member of an unknown kind"),
         (member(f"images/{NAMES[0]}"), f"{NAMES[0]} for the second time"),
+        (member(NAMES[0]), f"{NAMES[0]} for the second time"),
+        (member(f"./{NAMES[0]}"), f"{NAMES[0]} for the second time"),
         (member("00000009_000.png", b""), "a picture of 0 bytes"),
         (
             member("00000009_000.png", bytes(module.MAX_PICTURE_BYTES + 1)),
@@ -193,6 +196,9 @@ def damaged_header(content: bytes) -> bytes:
         lambda content: content[:-8] + b"\0" * 8,
         lambda content: content[:200] + b"\xff\xff\xff" + content[203:],
         lambda _: gzip.compress(b"no tar at all" * 100),
+        lambda _: zipped(),
+        lambda _: gzip.compress(zipped()),
+        lambda content: gzip.compress(content),  # compressed twice
         lambda content: gzip.compress(gzip.decompress(content)[:1700]),
         lambda content: gzip.compress(gzip.decompress(content)[:1600]),
         lambda content: gzip.compress(gzip.decompress(content) + b"more"),
