@@ -1,15 +1,18 @@
 """Files and folders that are whole or absent: written beside themselves, then renamed."""
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dualnet.errors import StorageError
+
+LOCK = ".lock"
 
 
 @contextmanager
@@ -147,3 +150,35 @@ def sha256(path: Path) -> str:
     """Returns the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def lock_folder(folder: Path, *, if_taken: Callable[[], None]) -> Iterator[None]:
+    """Lets one process at a time into a folder; the system frees a dead one's lock.
+
+    Args:
+        folder: The folder; made if absent.
+        if_taken: Called if another process has the lock; where it does not raise, the
+            end of that process is waited for.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        StorageError: If the folder is not writable.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / LOCK).open("wb")
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: must be writable. Received: {error.strerror}. "
+            "Name another folder."
+        ) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if_taken()
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,6 +1,5 @@
 """The folder of a cache: who may write to it, what does not belong there, what room."""
 
-import fcntl
 import logging
 import shutil
 from collections.abc import Iterator
@@ -9,10 +8,10 @@ from pathlib import Path
 
 from dualnet.data.cache_manifest import MANIFEST, Manifest, read_manifest
 from dualnet.errors import CacheError, StorageError
+from dualnet.files import lock_folder
 
 logger = logging.getLogger(__name__)
 
-LOCK = ".lock"
 ROOM_TO_SPARE = 16 * 2**20  # for the manifest, the rejects and the file system
 UNFINISHED = (".shard-*.npy", ".manifest.*.json", ".rejects.*.csv")
 
@@ -51,22 +50,13 @@ def lock_cache(folder: Path, *, wait: bool = True) -> Iterator[None]:
         StorageError: If the folder is not writable.
         BlockingIOError: If another process writes to it and nobody waits.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / LOCK).open("wb")
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: must be writable. Received: {error.strerror}. "
-            "Name another cache folder."
-        ) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                raise
-            logger.info("%s: another process prepares it; waiting for its end", folder)
-            fcntl.flock(stream, fcntl.LOCK_EX)
+
+    def say_or_raise() -> None:
+        if not wait:
+            raise BlockingIOError
+        logger.info("%s: another process prepares it; waiting for its end", folder)
+
+    with lock_folder(folder, if_taken=say_or_raise):
         yield
 
 

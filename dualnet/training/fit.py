@@ -51,10 +51,10 @@ def fit(
 ) -> pd.DataFrame:
     """Fits a model and writes `model.keras`, `history.csv`, `environment.json`.
 
-    The epoch kept is the best by validation macro AUROC (see `choose_findings`), against
-    all findings of a radiograph whatever the training targets are. Where each half of a fused model is
-    fitted first, the epochs are the image half's. The same configuration and batches
-    give the same weights, bit for bit, on one machine.
+    The epoch kept is the best by validation macro AUROC (see `choose_findings`),
+    against all findings of a radiograph whatever the training targets are. Where each
+    half of a fused model is fitted first, the epochs are the image half's. The same
+    configuration and batches give the same weights, bit for bit, on one machine.
 
     Args:
         config: The whole configuration.
@@ -165,7 +165,7 @@ class _Fitting:
 
 
 def _fit_halves(fitting: _Fitting) -> pd.DataFrame:
-    """Fits both halves, joins them in `model.keras` and returns the image half's history."""
+    """Fits both halves, joins them and returns the image half's history."""
     run, prior = fitting.run, fitting.train.class_shares
     metadata_only = fitting.build("metadata")
     fit_metadata_half(
@@ -194,6 +194,7 @@ def _fit_halves(fitting: _Fitting) -> pd.DataFrame:
 
 
 def _format_weights(weights: np.ndarray, vocabulary: Vocabulary) -> str:
+    """Says the least and the greatest weight, with their classes, and the mean."""
     low, high = weights.argmin(), weights.argmax()
     names = vocabulary.class_names
     return (

@@ -10,7 +10,6 @@ when it first came. The folder may be removed when all is there.
 """
 
 import csv
-import fcntl
 import io
 import json
 import os
@@ -20,12 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dualnet.data.download.release import RemoteFile
-from dualnet.errors import DownloadError, StorageError
-from dualnet.files import write_json, write_text
+from dualnet.errors import DownloadError
+from dualnet.files import lock_folder, write_json, write_text
 
 FOLDER = "download"
 MANIFEST = "manifest.json"
-LOCK = ".lock"
 
 
 class Manifest:
@@ -108,20 +106,12 @@ def lock_downloads(folder: Path) -> Iterator[None]:
         DownloadError: If another process downloads into it.
         StorageError: If it cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / LOCK).open("wb")
-    except OSError as error:
-        raise StorageError(
-            f"{folder}: must be a folder that can be written. "
-            f"Received: {error.strerror}. Name another folder."
-        ) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DownloadError(
-                f"{folder}: must be filled by one process at a time. Received: "
-                "another download, which goes on. Wait for its end."
-            ) from None
+
+    def refuse() -> None:
+        raise DownloadError(
+            f"{folder}: must be filled by one process at a time. Received: "
+            "another download, which goes on. Wait for its end."
+        )
+
+    with lock_folder(folder, if_taken=refuse):
         yield
