@@ -41,7 +41,7 @@ from dualnet.explore.shortcuts import Probe, encode_numbers, encode_record, prob
 from dualnet.findings import Vocabulary
 
 RECORD, FILE, GRAY, BORDER = "record", "file", "gray levels", "border"
-MAX_PROBED = 20_000  # rows a probe is fitted on; more change its third digit
+MAX_PROBED = 20_000  # rows a probe is fitted on, so that it takes seconds
 RESAMPLES = 500  # of an interval that is looked at, not decided by
 
 
