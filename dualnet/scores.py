@@ -1,7 +1,5 @@
 """AUROC, exact and with ties, as training and evaluation both compute it."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from dualnet.errors import DualNetError
@@ -65,29 +63,24 @@ def auroc_per_class(y_true: np.ndarray, y_score: np.ndarray) -> np.ndarray:
 
 
 def macro_auroc(
-    y_true: np.ndarray,
-    y_score: np.ndarray,
-    *,
-    class_names: Sequence[str],
-    negative: str,
+    y_true: np.ndarray, y_score: np.ndarray, *, scored: np.ndarray
 ) -> float:
-    """Computes the mean AUROC of the findings, the class without finding apart.
+    """Computes the mean AUROC of some classes.
 
     Args:
         y_true: Labels present, bool, shape (n, num_classes).
         y_score: Scores or probabilities, shape (n, num_classes).
-        class_names: Names of the columns.
-        negative: The class that is left out of the mean.
+        scored: The classes in the mean, the findings as a rule, bool, shape
+            (num_classes,).
 
     Returns:
-        The mean over the findings whose AUROC is defined; NaN if none is.
+        The mean over those whose AUROC is defined; NaN if none is.
 
     Raises:
         DualNetError: If the shapes differ or a score is NaN.
     """
-    per_class = auroc_per_class(y_true, y_score)
-    is_finding = np.array([name != negative for name in class_names], dtype=bool)
-    defined = per_class[is_finding & ~np.isnan(per_class)]
+    areas = auroc_per_class(y_true, y_score)[scored]
+    defined = areas[~np.isnan(areas)]
     return float(defined.mean()) if defined.size else float("nan")
 
 

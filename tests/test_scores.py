@@ -39,25 +39,17 @@ def test_macro_auroc_leaves_out_the_negative_class_and_undefined_findings():
     y_score = np.array(
         [[0.9, 0.0, 0.9], [0.1, 0.0, 0.1], [0.5, 0.0, 0.1], [0.5, 0.0, 0.9]]
     )
-    names = ("Mass", "Hernia", "No Finding")
+    findings = np.array([True, True, False])  # Mass, Hernia, and not No Finding
     per_class = auroc_per_class(y_true, y_score)
     assert per_class[0] == 3.5 / 4
     assert math.isnan(per_class[1])
     assert per_class[2] == 0
-    assert (
-        macro_auroc(y_true, y_score, class_names=names, negative="No Finding")
-        == 3.5 / 4
-    )
+    assert macro_auroc(y_true, y_score, scored=findings) == 3.5 / 4
 
 
 def test_macro_auroc_is_nan_when_no_finding_is_defined():
     y_true = np.array([[0, 1], [0, 1]], bool)
-    value = macro_auroc(
-        y_true,
-        np.zeros((2, 2)),
-        class_names=("Mass", "No Finding"),
-        negative="No Finding",
-    )
+    value = macro_auroc(y_true, np.zeros((2, 2)), scored=np.array([True, False]))
     assert math.isnan(value)
 
 

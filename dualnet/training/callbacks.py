@@ -16,7 +16,7 @@ from dualnet.data.batches import Batches
 from dualnet.errors import ConfigError
 from dualnet.files import atomic_path
 from dualnet.runs import write_table
-from dualnet.scores import auroc_per_class
+from dualnet.scores import macro_auroc
 
 SCORE = "val_macro_auroc"
 COLUMNS = (
@@ -81,10 +81,8 @@ class EpochScores(keras.callbacks.Callback):
             model: A dual classifier that takes the validation batches.
         """
         probabilities, val_loss = score_batches(model, self._val)
-        areas = auroc_per_class(
-            self._val_labels[:, self._scored], probabilities[:, self._scored]
-        )
-        return {"val_loss": val_loss, SCORE: float(areas.mean())}
+        score = macro_auroc(self._val_labels, probabilities, scored=self._scored)
+        return {"val_loss": val_loss, SCORE: score}
 
 
 class StopAtNaN(keras.callbacks.Callback):
