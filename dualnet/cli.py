@@ -16,6 +16,18 @@ import typer
 import dualnet
 from dualnet.errors import DualNetError
 from dualnet.framework import load_framework
+from dualnet.options import (
+    CacheFolder,
+    ConfigFile,
+    Data,
+    Format,
+    Mapping,
+    Overrides,
+    Pictures,
+    Preset,
+    Workers,
+    name_data,
+)
 from dualnet.wording import number_of
 
 app = typer.Typer(
@@ -26,35 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Data = Annotated[
-    Path | None, typer.Option("--data", help="Dataset folder; none: the phantom.")
-]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        help="nih, chest_xray, covid_radiography, dicom or table; none: found out.",
-    ),
-]
-Mapping = Annotated[
-    str | None,
-    typer.Option("--mapping", help="A table's columns: chexpert, padchest or a file."),
-]
-CacheFolder = Annotated[
-    Path | None, typer.Option("--cache", help="Cache folder; none: cache/<dataset>-….")
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Pictures at once; none: one a core.")
-]
-Preset = Annotated[str, typer.Option("--preset", help="xnet, residual or covid.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="YAML laid over the preset.")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="stage.key=value; may be repeated."),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -129,6 +112,7 @@ def prepare(  # noqa: PLR0913 - one argument an option
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
+    pictures: Pictures = None,
     cache: CacheFolder = None,
     image_size: Annotated[
         int, typer.Option(min=32, max=1024, help="Side, pixels.")
@@ -146,10 +130,11 @@ def prepare(  # noqa: PLR0913 - one argument an option
     from dualnet.config import read_config
     from dualnet.jobs.prepare import prepare_data
 
-    options = _options(
+    options = name_data(
         data=data,
         format=format,
         mapping=mapping,
+        pictures=pictures,
         cache=cache,
         image_size=image_size,
         workers=workers,
@@ -168,6 +153,7 @@ def explore(  # noqa: PLR0913 - one argument an option
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
+    pictures: Pictures = None,
     cache: CacheFolder = None,
     workers: Workers = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
@@ -177,8 +163,13 @@ def explore(  # noqa: PLR0913 - one argument an option
     from dualnet.config import read_config
     from dualnet.jobs.explore import explore_data
 
-    options = _options(
-        data=data, format=format, mapping=mapping, cache=cache, workers=workers
+    options = name_data(
+        data=data,
+        format=format,
+        mapping=mapping,
+        pictures=pictures,
+        cache=cache,
+        workers=workers,
     )
     config = read_config(overrides=[*options, f"seed={seed}", *(overrides or [])])
     explored = explore_data(config, out)
@@ -195,6 +186,7 @@ def export_folders(  # noqa: PLR0913 - one argument an option
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
+    pictures: Pictures = None,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy pictures; else link them.")
     ] = False,
@@ -208,7 +200,7 @@ def export_folders(  # noqa: PLR0913 - one argument an option
     from dualnet.config import read_config
     from dualnet.jobs.export_folders import export_folders as export
 
-    named = _options(data=data, format=format, mapping=mapping)
+    named = name_data(data=data, format=format, mapping=mapping, pictures=pictures)
     options = [*named, f"seed={seed}"]
     config = read_config(overrides=[*options, *(overrides or [])])
     exported = export(
@@ -226,6 +218,7 @@ def train(  # noqa: PLR0913 - one argument an option
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
+    pictures: Pictures = None,
     cache: CacheFolder = None,
     sample: Annotated[
         int | None, typer.Option(min=3, help="Draw patients: about so many pictures.")
@@ -239,8 +232,13 @@ def train(  # noqa: PLR0913 - one argument an option
     """Train a model and write its run folder."""
     from dualnet.config import read_config
 
-    options = _options(
-        data=data, format=format, mapping=mapping, cache=cache, sample=sample
+    options = name_data(
+        data=data,
+        format=format,
+        mapping=mapping,
+        pictures=pictures,
+        cache=cache,
+        sample=sample,
     )
     settings = read_config(
         preset=preset, file=config, overrides=[*options, *(overrides or [])]
@@ -260,6 +258,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     ] = None,
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
+    pictures: Pictures = None,
     part: Annotated[
         str | None, typer.Option(help="train, val or test; none: test.")
     ] = None,
@@ -286,6 +285,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         data=data,
         format=format,
         mapping=mapping,
+        pictures=pictures,
         part=part,
         sample=sample,
         cache=cache,
@@ -365,12 +365,6 @@ def _fail(error: Exception, *, status: int, debug: bool) -> int:
         text = f"dualnet: {type(error).__name__}: {error}. Say --debug for a traceback."
     typer.echo(" ".join(text.split()), err=True)
     return status
-
-
-def _options(**options: object) -> list[str]:
-    keys = [f"data.{'path' if name == 'data' else name}" for name in options]
-    named = zip(keys, options.values(), strict=True)
-    return [f"{key}={value}" for key, value in named if value is not None]
 
 
 def _show_log_lines() -> None:

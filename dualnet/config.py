@@ -34,6 +34,11 @@ class DataConfig(Stage):
         description="What a table's columns mean: chexpert, padchest or a YAML file; "
         "none: dualnet-table.yaml in the dataset's folder.",
     )
+    pictures: Path | None = Field(
+        default=None,
+        description="Folder of the pictures that NIH's or another table names; "
+        "none: the dataset's folder.",
+    )
     on_bad_row: Literal["error", "set_aside"] = Field(
         default="error", description="A row that breaks a rule stops, or is left out."
     )

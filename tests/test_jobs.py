@@ -175,7 +175,7 @@ def test_overwrite_replaces_all_of_a_run_behind_a_link(
     assert read_run(folder).config.model.modality == "metadata"
 
 
-@pytest.mark.parametrize("key", ["path", "cache"])
+@pytest.mark.parametrize("key", ["path", "pictures", "cache"])
 def test_overwrite_spares_a_dataset_and_a_cache_in_the_run_folder(
     key: str, run: RunFolder, small_phantom: Path, cache: Path
 ) -> None:

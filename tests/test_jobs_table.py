@@ -1,5 +1,6 @@
 """Commands on a table that a mapping explains."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,10 @@ def test_a_run_is_judged_on_a_table_that_the_options_name(
     ]
     assert main(words) == 2
     assert "--mapping: must be left out where --data" in capsys.readouterr().err
+    assert main([*words[:2], "--pictures", "apart"]) == 2
+    said = capsys.readouterr().err
+    assert "--pictures: must be left out where --data" in said
+    assert "Received: 'apart'" in said
     words = ["evaluate", str(run.path), "--format"]
     assert main([*words, "nih", "--data", str(data)]) == 2
     assert f"{data}: must hold NIH's table" in capsys.readouterr().err
@@ -109,3 +114,24 @@ def test_prepare_takes_a_mapping(
     words += ["--cache", str(tmp_path / "cache"), "--image-size", "32"]
     assert main([*words, "--workers", "1"]) == 0
     assert "90 pictures, 0 refused" in capsys.readouterr().out
+
+
+def test_commands_take_pictures_apart_from_the_table(
+    tmp_path: Path,
+    small_phantom: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data, apart = tmp_path / "data", tmp_path / "apart"
+    (apart / "images").mkdir(parents=True)
+    shutil.copytree(small_phantom, data, ignore=shutil.ignore_patterns("images"))
+    for picture in sorted((small_phantom / "images").iterdir())[:5]:
+        shutil.copy(picture, apart / "images")
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", str(data), "--pictures", "apart", "--set", "data.image_size=32"]
+    assert main(["prepare", *words]) == 0
+    said = capsys.readouterr().out  # the cache is named after the pictures
+    assert said.startswith("5 pictures, 0 refused: cache/apart-")
+    assert main(["explore", *words, "--out", "explored"]) == 0
+    facts = json.loads((tmp_path / "explored" / "explore.json").read_text())
+    assert facts["dataset"] == "data, pictures of apart"

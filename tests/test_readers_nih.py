@@ -312,6 +312,52 @@ def test_folder_without_a_table_is_an_error(tmp_path: Path) -> None:
         read_records(tmp_path)
     with pytest.raises(RecordError, match=r"must hold NIH's table"):
         read_nih(tmp_path)
+    way_out = r"pictures' table with --data, and this one with --pictures\.$"
+    with pytest.raises(RecordError, match=way_out):
+        read_records(tmp_path)
+    (tmp_path / "images" / "a.png").unlink()
+    with pytest.raises(
+        RecordError, match=r"Received: none\. Name the folder that they"
+    ):
+        read_records(tmp_path)
+
+
+def test_pictures_may_lie_apart_from_the_table(tmp_path: Path) -> None:
+    data, pictures = tmp_path / "data", tmp_path / "pictures"
+    touch(
+        data / "images" / "00000001_001.png", pictures / "images" / "00000002_000.png"
+    )
+    write_2020(data)
+    records = read_records(data, pictures=pictures)
+    assert records.pictured()["path"].tolist() == [
+        str(pictures / "images" / "00000002_000.png")
+    ]
+    assert records.folder == data
+    assert records.counts["without_picture"] == 2
+    # the folder that holds the files themselves may be named too
+    inner = read_records(data, pictures=pictures / "images")
+    assert inner.table["path"].equals(records.table["path"])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "received"), [("absent", "no such folder"), ("a.png", "a file")]
+)
+def test_pictures_that_are_no_folder_are_named(
+    tmp_path: Path, pictures: str, received: str
+) -> None:
+    write_2020(tmp_path)
+    touch(tmp_path / "a.png")
+    expected = rf"{pictures}: must be the pictures' folder\. Received: {received}\."
+    with pytest.raises(RecordError, match=expected):
+        read_records(tmp_path, pictures=tmp_path / pictures)
+
+
+def test_class_folders_have_no_pictures_apart(tmp_path: Path) -> None:
+    touch(tmp_path / "train" / "NORMAL" / "IM-0001-0001.jpeg")
+    touch(tmp_path / "train" / "PNEUMONIA" / "person1_virus_6.jpeg")
+    expected = r"data\.pictures: must be left out, .* Received: a chest_xray dataset\."
+    with pytest.raises(ConfigError, match=expected):
+        read_records(tmp_path, pictures=tmp_path)
 
 
 def test_unknown_format_is_an_error(tmp_path: Path) -> None:

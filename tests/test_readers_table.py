@@ -33,6 +33,17 @@ def test_many_pictures_in_few_folders_are_found_by_listing_them(tmp_path: Path) 
     assert path[48] == str(tmp_path / "y" / "48.png")
 
 
+def test_pictures_may_lie_apart_from_the_table(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write_plain(data)
+    touch(tmp_path / "apart", "a.png", "images/c.png")
+    table = read_records(data, pictures=tmp_path / "apart").table
+    found = [str(tmp_path / "apart" / name) for name in ("a.png", "images/c.png")]
+    assert table["path"].dropna().tolist() == found
+    assert read_records(data).table["path"].isna().all()
+
+
 def test_a_folder_that_cannot_be_listed_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,7 +138,8 @@ class RecordSet:
             raise RecordError(
                 f"{self.folder}: at least one row must have its picture. "
                 f"Received: {number_of(len(self.table), 'row')}, 0 pictures. "
-                "Unpack the pictures into an `images` folder beside the table."
+                "Unpack the pictures into an `images` folder beside the table, or name "
+                "their folder with --pictures."
             )
         return rows
 

@@ -55,6 +55,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     data: Path | None = None,
     format: str | None = None,  # noqa: A002, its name in the configuration
     mapping: str | None = None,
+    pictures: Path | None = None,
     part: str | None = None,
     sample: int | None = None,
     cache: Path | None = None,
@@ -69,6 +70,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         format: The reader of that dataset, by name; none: found out.
         mapping: What the columns of that dataset's table mean, by name or file; none:
             as its folder says.
+        pictures: Folder of that dataset's pictures, if not its own.
         part: Part of the run's own radiographs: `train`, `val` or `test`; none:
             `test`.
         sample: Draws whole patients until about this many radiographs.
@@ -84,23 +86,26 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         data=data,
         format=format,
         mapping=mapping,
+        pictures=pictures,
         part=part,
         training_patients=training_patients,
     )
     run = read_run(path)
-    config = _data_config(run, data, format=format, mapping=mapping, cache=cache)
+    config = _data_config(
+        run, data, format=format, mapping=mapping, pictures=pictures, cache=cache
+    )
     if data is None:
         table = choose_own(run, part or "test", training_patients=training_patients)
     else:
         table = choose_foreign(run, data, config, training_patients=training_patients)
     table = _draw(table, sample, run.config.seed)
-    pictures = prepare(table, config, data)
-    table = keep_cached(table, pictures)
+    stored = prepare(table, config, data)
+    table = keep_cached(table, stored)
     if data is not None:
         table = settle_pictures(
-            run, table, pictures, data=data, training_patients=training_patients
+            run, table, stored, data=data, training_patients=training_patients
         )
-    evaluation = judge(run, table, predict_rows(run, table, pictures))
+    evaluation = judge(run, table, predict_rows(run, table, stored))
     own = part or "test" if data is None else data.resolve().name
     folder = out or run.folder.evaluation / ("" if own == "test" else own)
     write_evaluation(folder, evaluation)
@@ -193,6 +198,7 @@ def _data_config(
     *,
     format: str | None,  # noqa: A002
     mapping: str | None,
+    pictures: Path | None,
     cache: Path | None,
 ) -> Config:
     """The run's configuration, with the dataset and the cache to be used."""
@@ -204,6 +210,7 @@ def _data_config(
             "path": data,
             "format": format,
             "mapping": mapping,
+            "pictures": pictures,
             "exclude_findings": (),
         }
     return run.config.model_copy(update={"data": own.model_copy(update=update)})

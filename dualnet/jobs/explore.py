@@ -94,7 +94,7 @@ def explore_data(config: Config, folder: Path) -> Explored:
             records, pictured, cache, pictures.duplicates.pairs, config.seed
         )
     exploration = Exploration(
-        name=records.folder.resolve().name,
+        name=_name(records.folder, config.data.pictures),
         vocabulary=records.vocabulary,
         table=facts,
         pictures=pictures,
@@ -106,6 +106,11 @@ def explore_data(config: Config, folder: Path) -> Explored:
             pictures.duplicates.pairs.to_csv(unfinished, index=False)
     report = write_explore_report(folder, exploration, remarks, samples)
     return Explored(report=report, exploration=exploration, remarks=remarks)
+
+
+def _name(folder: Path, pictures: Path | None) -> str:
+    name = folder.resolve().name
+    return f"{name}, pictures of {pictures.resolve().name}" if pictures else name
 
 
 def find_parts(records: RecordSet, config: Config) -> tuple[Parts, ...]:

@@ -32,6 +32,7 @@ def check_choice(
     data: Path | None,
     format: str | None = None,  # noqa: A002, the option's name
     mapping: str | None = None,
+    pictures: Path | None = None,
     part: str | None,
     training_patients: str,
 ) -> None:
@@ -41,6 +42,7 @@ def check_choice(
         data: Another dataset; none: the run's own.
         format: Its reader; none: not said.
         mapping: What the columns of its table mean; none: not said.
+        pictures: Where its pictures lie; none: not said.
         part: Part of the run's own radiographs; none: not said.
         training_patients: One of `TRAINING_PATIENTS`.
 
@@ -57,11 +59,12 @@ def check_choice(
             f"--part: must be one of {', '.join(PARTS)}. Received: {part!r}. "
             "Name a part of the run's split."
         )
-    for option, word in (("--format", format), ("--mapping", mapping)):
+    words = {"--format": format, "--mapping": mapping, "--pictures": pictures}
+    for option, word in words.items():
         if word is not None and data is None:
             raise ConfigError(
                 f"{option}: must be left out where --data names no other dataset. "
-                f"Received: {word!r}. The run knows how its own table was read."
+                f"Received: {str(word)!r}. The run knows how its own table was read."
             )
     if part is not None and data is not None:
         raise ConfigError(

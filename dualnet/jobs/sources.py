@@ -40,6 +40,7 @@ def read_source(config: Config) -> RecordSet:
         format=data.format,
         on_bad_row=data.on_bad_row,
         mapping=data.mapping,
+        pictures=data.pictures and data.pictures.absolute(),
     )
     if data.exclude_findings:
         records = exclude_findings(records, data.exclude_findings)
@@ -155,9 +156,12 @@ def locate_cache(config: Config, folder: Path | None) -> Path:
         folder: The dataset's folder.
 
     Returns:
-        `data.cache`, or a place named after the dataset's folder.
+        `data.cache`, or a place named after the folder of the pictures.
     """
-    return config.data.cache or cache_folder(folder or Path(), config.data.image_size)
+    data = config.data
+    return data.cache or cache_folder(
+        data.pictures or folder or Path(), data.image_size
+    )
 
 
 def cache_folder(folder: Path, image_size: int) -> Path:

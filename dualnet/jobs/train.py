@@ -240,7 +240,9 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
 
 def _check_outside(config: Config, run: Path) -> None:
     """Refuses a dataset or a cache that would be deleted when the run is overwritten."""
-    for key, folder in (("path", config.data.path), ("cache", config.data.cache)):
+    data = config.data
+    folders = {"path": data.path, "pictures": data.pictures, "cache": data.cache}
+    for key, folder in folders.items():
         if folder is not None and folder.resolve().is_relative_to(run.resolve()):
             raise ConfigError(
                 f"data.{key}: must not lie in the run folder, which --overwrite empties. "

@@ -9,6 +9,7 @@ from dualnet.data.readers import chest_xray, covid_radiography, dicom
 from dualnet.data.readers.nih import (
     TABLES,
     find_nih_table,
+    find_pictures,
     read_nih,
     read_official_lists as read_official_lists,
 )
@@ -40,6 +41,7 @@ class Reader:
     needs: str
 
 
+NAMING_PICTURES = ("nih", "table")  # their tables name pictures that may lie elsewhere
 READERS = {
     "nih": Reader(
         fits=lambda folder: find_nih_table(folder) is not None,
@@ -77,6 +79,7 @@ def read_records(
     format: str | None = None,  # noqa: A002, its name in the configuration
     on_bad_row: str = "error",
     mapping: str | None = None,
+    pictures: Path | None = None,
 ) -> RecordSet:
     """Reads a dataset's folder.
 
@@ -86,30 +89,53 @@ def read_records(
         on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
         mapping: What a table's columns mean, by name or file; the format is then
             `table`. None: as the folder says.
+        pictures: Another folder that the table's pictures lie in; none: `folder`.
 
     Returns:
         The records, checked.
 
     Raises:
-        ConfigError: If the format is not known, or a mapping beside another one.
-        RecordError: If the folder is not one, or of no known format, or of several.
+        ConfigError: If the format is not known, a mapping stands beside another one,
+            or pictures apart beside one of class folders or of DICOM files.
+        RecordError: If a folder is not one, or of no known format, or of several.
     """
     if format is not None and format not in READERS:
         raise ConfigError(
             f"format: must be one of {', '.join(READERS)}. Received: {format!r}. "
             "Leave it out to have it found."
         )
+    _check_folder(folder, "a dataset's folder", "holds the dataset")
+    if mapping is not None:
+        _check_mapped(format)
+    name = "table" if mapping is not None else format or _find_format(folder)
+    if pictures is not None:
+        _check_pictures(pictures, name)
+    if name == "table":
+        return read_table(
+            folder, on_bad_row=on_bad_row, mapping=mapping, pictures=pictures
+        )
+    if name == "nih":
+        return read_nih(folder, on_bad_row=on_bad_row, pictures=pictures)
+    return READERS[name].read(folder, on_bad_row=on_bad_row)
+
+
+def _check_folder(folder: Path, wanted: str, does: str) -> None:
     if not folder.is_dir():
         received = "a file" if folder.exists() else "no such folder"
         raise RecordError(
-            f"{folder}: must be a dataset's folder. Received: {received}. "
-            "Name the folder that holds the dataset."
+            f"{folder}: must be {wanted}. Received: {received}. "
+            f"Name the folder that {does}."
         )
-    if mapping is not None:
-        _check_mapped(format)
-        return read_table(folder, on_bad_row=on_bad_row, mapping=mapping)
-    name = format or _find_format(folder)
-    return READERS[name].read(folder, on_bad_row=on_bad_row)
+
+
+def _check_pictures(pictures: Path, format: str) -> None:  # noqa: A002
+    if format not in NAMING_PICTURES:
+        raise ConfigError(
+            "data.pictures: must be left out, or the format be "
+            f"{' or '.join(NAMING_PICTURES)}. Received: a {format} dataset. "
+            "Its pictures are the dataset: name their folder with --data."
+        )
+    _check_folder(pictures, "the pictures' folder", "the pictures lie in")
 
 
 def _check_mapped(format: str | None) -> None:  # noqa: A002
@@ -128,8 +154,7 @@ def _find_format(folder: Path) -> str:
         known = "; ".join(f"{name}: {reader.needs}" for name, reader in READERS.items())
         raise RecordError(
             f"{folder}: must hold a dataset of a known format ({known}). "
-            "Received: none. Name the folder that they lie in, or say what the columns of "
-            "its table mean (docs/tables.md)."
+            f"Received: none. {_advise(folder)}"
         )
     if len(fitting) > 1:
         raise RecordError(
@@ -137,3 +162,15 @@ def _find_format(folder: Path) -> str:
             "Name one with --format or data.format, or name its own folder."
         )
     return fitting[0]
+
+
+def _advise(folder: Path) -> str:
+    if find_pictures(folder):
+        return (
+            "Name the folder of the pictures' table with --data, and this one with "
+            "--pictures."
+        )
+    return (
+        "Name the folder that they lie in, or say what the columns of its table mean "
+        "(docs/tables.md)."
+    )

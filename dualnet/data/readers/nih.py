@@ -39,13 +39,17 @@ PICTURE_FOLDERS = ("images", "images_*/images", "images_*", "sample/images", "."
 logger = logging.getLogger(__name__)
 
 
-def read_nih(folder: Path, *, on_bad_row: str = "error") -> RecordSet:
+def read_nih(
+    folder: Path, *, on_bad_row: str = "error", pictures: Path | None = None
+) -> RecordSet:
     """Reads NIH's table and finds its pictures.
 
     Args:
         folder: Holds one of `TABLES`; pictures lie in `images`, in
             `images_001/images` … `images_012/images`, or beside the table.
         on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
+        pictures: Another folder that the pictures lie in, in the same ways; none:
+            `folder`.
 
     Returns:
         The records, in the table's order; `path` is NA where the picture is not on
@@ -68,11 +72,11 @@ def read_nih(folder: Path, *, on_bad_row: str = "error") -> RecordSet:
         on_bad_row=on_bad_row,
         problems=text.problems,
     )
-    pictures = find_pictures(folder)
+    found = find_pictures(pictures or folder)
     names = table["image_id"].str.lower()
-    table["path"] = names.map(pictures).astype(TEXT)
+    table["path"] = names.map(found).astype(TEXT)
     table["source"] = NIH.name
-    unnamed = len(set(pictures).difference(names.tolist()))
+    unnamed = len(set(found).difference(names.tolist()))
     logger.info(
         "%s: %s, %s set aside; %s that no row names",
         file.name,

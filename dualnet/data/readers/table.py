@@ -40,7 +40,11 @@ logger = logging.getLogger(__name__)
 
 
 def read_table(
-    folder: Path, *, on_bad_row: str = "error", mapping: str | Path | None = None
+    folder: Path,
+    *,
+    on_bad_row: str = "error",
+    mapping: str | Path | None = None,
+    pictures: Path | None = None,
 ) -> RecordSet:
     """Reads a table by the mapping of its columns, and finds its pictures.
 
@@ -49,6 +53,7 @@ def read_table(
         on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
         mapping: A mapping that ships with the package, by name, or a YAML file; none:
             `dualnet-table.yaml` in the folder.
+        pictures: Another folder that the mapping's paths start from; none: `folder`.
 
     Returns:
         The records, in the table's order. `notes` count the rows of the table and what
@@ -78,7 +83,7 @@ def read_table(
     )
     good = rows.index[~rows.index.isin(rejects["line"])]
     table["path"] = _find_pictures(
-        folder, named.mapping, table["image_id"], text.rows.loc[good]
+        pictures or folder, named.mapping, table["image_id"], text.rows.loc[good]
     )
     table["source"] = named.mapping.name
     _log_unfed(named, vocabulary)

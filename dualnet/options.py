@@ -1,0 +1,53 @@
+"""The options that several commands share, and how they reach the configuration."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Dataset folder; none: the phantom.")
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="nih, chest_xray, covid_radiography, dicom or table; none: found out.",
+    ),
+]
+Mapping = Annotated[
+    str | None,
+    typer.Option("--mapping", help="A table's columns: chexpert, padchest or a file."),
+]
+Pictures = Annotated[
+    Path | None,
+    typer.Option("--pictures", help="Folder of the table's pictures, if another."),
+]
+CacheFolder = Annotated[
+    Path | None, typer.Option("--cache", help="Cache folder; none: cache/<dataset>-….")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Pictures at once; none: one a core.")
+]
+Preset = Annotated[str, typer.Option("--preset", help="xnet, residual or covid.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML laid over the preset.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="stage.key=value; may be repeated."),
+]
+
+
+def name_data(**options: object) -> list[str]:
+    """Says the options that were given as the configuration's overrides.
+
+    Args:
+        **options: Values by name, `data` being the dataset's path; None: not given.
+
+    Returns:
+        `data.key=value` for each option that was given.
+    """
+    keys = [f"data.{'path' if name == 'data' else name}" for name in options]
+    named = zip(keys, options.values(), strict=True)
+    return [f"{key}={value}" for key, value in named if value is not None]
