@@ -11,10 +11,12 @@ from keras import layers
 
 from dualnet.models.seeds import he_normal, layer_seed
 
-XNET_STAGES = ((16, 7, 2), (32, 5, 1), (64, 3, 1), (128, 3, 1))
+# 32 filters to begin with: the convolution that reads 16 channels was the dearest of all,
+# and gained least from bfloat16 (a step of xnet 1.8 times as fast, with 32 1.95 times).
+XNET_STAGES = ((32, 7, 2), (32, 5, 1), (64, 3, 1), (128, 3, 1))
 XNET_LAST_POOL = 4
 XNET_UNITS = 128
-RESIDUAL_STEM = (16, 7)
+RESIDUAL_STEM = (32, 7)
 RESIDUAL_STAGES = ((32, 1), (64, 2), (128, 2))
 RESIDUAL_FEATURES = 256
 # Keras' .99 remembers the last few hundred steps: a run of five epochs on 1,700
@@ -25,7 +27,7 @@ NORM_MOMENTUM = 0.9
 def apply_xnet_branch(image: Any, *, dropout: float, seed: int) -> Any:
     """Applies the plain convolutional network that the projects call X-Net.
 
-    Four stages of convolution, relu and max-pooling, filters growing 16 to 128 and
+    Four stages of convolution, relu and max-pooling, filters growing 32 to 128 and
     kernels shrinking 7 to 3, then dropout, flatten and a dense layer. The last pooling
     is over 4x4, so the dense layer has 262,000 weights and not a million.
     gregwchase/nih-chest-xray (`src/cnn_keras.py`) has three stages of three
