@@ -24,30 +24,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from threadpoolctl import threadpool_limits
 
+from dualnet.evaluation.prediction import Prediction as Prediction
+
 CLASS_PRIOR = "class_prior"
 MAJORITY = "majority"
 METADATA_ONLY = "metadata_only"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a model says of some radiographs.
-
-    Args:
-        probabilities: Rows that sum to 1, shape (n, num_classes).
-        finding_scores: How likely each class is among the labels, if the model says
-            so apart from `probabilities`; shape (n, num_classes).
-    """
-
-    probabilities: np.ndarray
-    finding_scores: np.ndarray | None = None
-
-    @property
-    def scores(self) -> np.ndarray:
-        """What the per-finding view ranks by."""
-        if self.finding_scores is None:
-            return self.probabilities
-        return self.finding_scores
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,11 +40,14 @@ class Baselines:
         prior: Share of each class among the first labels, shape (num_classes,).
         softmax: Models of the first label, of whose probabilities the mean is taken.
         finding_models: For each class, models of whether it is among the labels.
+        finding_shares: Share of the rows that have each class among their labels,
+            shape (num_classes,).
     """
 
     prior: np.ndarray
     softmax: tuple[Any, ...]
     finding_models: tuple[tuple[Any, ...], ...]
+    finding_shares: np.ndarray
 
     def predict(self, metadata: np.ndarray) -> dict[str, Prediction]:
         """Predicts with each baseline.
@@ -75,11 +60,16 @@ class Baselines:
         """
         majority = np.zeros_like(self.prior)
         majority[self.prior.argmax()] = 1
-        num_rows = len(metadata)
+        shares = self.finding_shares
+        size = (len(metadata), 1)
         with threadpool_limits(1):
             return {
-                CLASS_PRIOR: Prediction(np.tile(self.prior, (num_rows, 1))),
-                MAJORITY: Prediction(np.tile(majority, (num_rows, 1))),
+                CLASS_PRIOR: Prediction(
+                    np.tile(self.prior, size), np.tile(shares, size)
+                ),
+                MAJORITY: Prediction(
+                    np.tile(majority, size), np.tile(shares > HALF, size).astype(float)
+                ),
                 METADATA_ONLY: Prediction(
                     self._predict_softmax(metadata), self._predict_findings(metadata)
                 ),
@@ -114,7 +104,9 @@ def fit_baselines(
     The class prior is the share of each class among the first labels, by Laplace's
     rule: (count + 1) / (rows + classes), so that a class absent from training does
     not cost an endless log-loss. The majority baseline answers its largest with
-    certainty; log-loss clips the zeros, see `metrics.LOG_LOSS_CLIP`.
+    certainty; log-loss clips the zeros, see `metrics.LOG_LOSS_CLIP`. Apart from the
+    others, a class has its share of all labels, (count + 1) / (rows + 2), and the
+    majority baseline calls it if that is above one half.
 
     Args:
         metadata: Encoded metadata, never NaN, shape (n, num_features).
@@ -135,6 +127,7 @@ def fit_baselines(
             finding_models=tuple(
                 _fit_pair(metadata, present, seed) for present in labels.T
             ),
+            finding_shares=(labels.sum(axis=0) + 1) / (num_rows + 2),
         )
 
 

@@ -147,19 +147,26 @@ def resample_mean(resamples: PatientResamples, values: np.ndarray) -> np.ndarray
     return np.concatenate([np.empty((0, size[1])), *chunks])
 
 
-def mean_defined(samples: np.ndarray) -> np.ndarray:
+def mean_defined(
+    samples: np.ndarray, *, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Averages the classes of each resample, those that are undefined left out.
 
     Args:
         samples: Shape (num_resamples, num_classes).
+        weights: How much each class counts, shape (num_classes,); none: all alike.
 
     Returns:
         float64, shape (num_resamples,); NaN where no class is defined.
     """
     defined = ~np.isnan(samples)
-    count = defined.sum(axis=1)
-    total = np.where(defined, samples, 0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    if weights is None:
+        count = defined.sum(axis=1)
+        total = np.where(defined, samples, 0).sum(axis=1)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    weight = (defined * weights).sum(axis=1)
+    total = (np.where(defined, samples, 0) * weights).sum(axis=1)
+    return np.divide(total, weight, out=np.full(len(samples), np.nan), where=weight > 0)
 
 
 def percentile_interval(samples: np.ndarray, *, level: float = LEVEL) -> Interval:

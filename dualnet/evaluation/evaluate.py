@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from dualnet.errors import RecordError
-from dualnet.evaluation.baselines import Prediction
 from dualnet.evaluation.bootstrap import (
     LEVEL,
     PatientResamples,
@@ -31,13 +30,14 @@ from dualnet.evaluation.metrics import (
     score_findings,
     score_first_label,
 )
-from dualnet.evaluation.table import findings_table, format_table, summary_table
-from dualnet.evaluation.truth import (
-    Truth,
-    check_probabilities,
-    check_scores,
-    make_truth,
+from dualnet.evaluation.operating_points import (
+    choose_thresholds,
+    score_operating_points,
 )
+from dualnet.evaluation.prediction import Prediction, check_prediction
+from dualnet.evaluation.reliability import score_probabilities
+from dualnet.evaluation.table import findings_table, format_table, summary_table
+from dualnet.evaluation.truth import Truth, make_truth
 from dualnet.evaluation.verdict import judge
 from dualnet.findings import Vocabulary
 
@@ -55,7 +55,8 @@ class Evaluation:
         baselines: What each baseline says of them.
         metrics: All scores as plain values for JSON, `None` where undefined.
         predictions: `image_id, patient_id, part, findings`, then one column of
-            probabilities a class.
+            probabilities a class; of a model without one answer a radiograph, its
+            scores of the classes that it scores.
     """
 
     truth: Truth
@@ -84,43 +85,52 @@ class Evaluation:
 
 def evaluate(
     table: pd.DataFrame,
-    probabilities: np.ndarray,
+    probabilities: np.ndarray | Prediction,
     *,
     vocabulary: Vocabulary,
     baselines: Mapping[str, Prediction],
     resamples: int,
     seed: int,
+    thresholds: Mapping[str, np.ndarray] | None = None,
 ) -> Evaluation:
     """Judges a model's probabilities beside its baselines.
 
     Args:
         table: Records of the rows, with their `part`.
-        probabilities: Rows that sum to 1, shape (n, num_classes).
+        probabilities: Rows that sum to 1, shape (n, num_classes); or a prediction of
+            another kind, such as one score a finding.
         vocabulary: Names the classes, in the order of the columns.
         baselines: Predictions for the same rows, by the baseline's name.
         resamples: How often patients are drawn for the intervals.
         seed: Decides the draws.
+        thresholds: Operating points that were fitted on validation, one threshold a
+            class, by the point's name; none: those of `choose_thresholds`.
 
     Returns:
         The scores, the predictions and the verdict.
     """
-    truth = make_truth(table, vocabulary)
-    judged = {MODEL: Prediction(probabilities), **baselines}
+    model = (
+        probabilities
+        if isinstance(probabilities, Prediction)
+        else Prediction(probabilities)
+    )
+    truth = make_truth(table, vocabulary, unscored=model.unscored)
+    judged = {MODEL: model, **baselines}
     for name, prediction in judged.items():
-        check_probabilities(prediction.probabilities, truth, name=name)
-        check_scores(prediction.scores, truth, name=name)
+        check_prediction(prediction, truth, name=name)
     draws = resample_patients(truth.patient_ids, num_resamples=resamples, seed=seed)
     metrics = {
         "caution": caution(table["part"].tolist() if "part" in table else []),
         **_plain(_collect_metrics(truth, judged, draws)),
+        "operating_points": _plain(_score_points(truth, model, draws, thresholds)),
     }
-    metrics["verdict"] = judge(metrics, probabilities, truth)
+    metrics["verdict"] = judge(metrics, model, truth)
     return Evaluation(
         truth=truth,
-        model=judged[MODEL],
+        model=model,
         baselines=baselines,
         metrics=metrics,
-        predictions=_tabulate(table, probabilities, truth),
+        predictions=_tabulate(table, model, truth),
     )
 
 
@@ -158,11 +168,13 @@ class _Resampled:
     Args:
         auroc: Shape (num_resamples, num_classes).
         macro: Macro AUROC over the findings that are defined, (num_resamples,).
+        weighted: The same, each finding counting as often as it occurs.
         rows: Columns `ROW_MEASURES`, (num_resamples, 2).
     """
 
     auroc: np.ndarray
     macro: np.ndarray
+    weighted: np.ndarray
     rows: np.ndarray
 
 
@@ -171,7 +183,7 @@ def _collect_metrics(
 ) -> dict[str, Any]:
     resampled = {name: _resample(truth, one, draws) for name, one in judged.items()}
     blocks = {
-        name: _score(truth, prediction, resampled[name])
+        name: _score(truth, prediction, resampled[name], draws)
         for name, prediction in judged.items()
     }
     model = blocks.pop(MODEL)
@@ -200,30 +212,66 @@ def _collect_metrics(
 def _resample(
     truth: Truth, prediction: Prediction, draws: PatientResamples
 ) -> _Resampled:
-    auroc = resample_auroc(draws, truth.labels, prediction.scores)
-    rows = [
-        row_correct(truth, prediction.probabilities),
-        row_log_loss(truth, prediction.probabilities),
-    ]
+    scores = prediction.scores
+    said = ~np.isnan(scores).any(axis=0)
+    auroc = np.full((draws.num_resamples, scores.shape[1]), np.nan)
+    auroc[:, said] = resample_auroc(draws, truth.labels[:, said], scores[:, said])
+    scored = truth.is_finding
+    counts = truth.labels[:, scored].sum(axis=0)
     return _Resampled(
         auroc=auroc,
-        macro=mean_defined(auroc[:, truth.is_finding]),
-        rows=resample_mean(draws, np.stack(rows, axis=1)),
+        macro=mean_defined(auroc[:, scored]),
+        weighted=mean_defined(auroc[:, scored], weights=counts),
+        rows=_resample_rows(truth, prediction, draws),
     )
 
 
+def _resample_rows(
+    truth: Truth, prediction: Prediction, draws: PatientResamples
+) -> np.ndarray:
+    probabilities = prediction.probabilities
+    if probabilities is None:
+        return np.full((draws.num_resamples, len(ROW_MEASURES)), np.nan)
+    rows = [row_correct(truth, probabilities), row_log_loss(truth, probabilities)]
+    return resample_mean(draws, np.stack(rows, axis=1))
+
+
 def _score(
-    truth: Truth, prediction: Prediction, resampled: _Resampled
+    truth: Truth,
+    prediction: Prediction,
+    resampled: _Resampled,
+    draws: PatientResamples,
 ) -> dict[str, Any]:
     findings = score_findings(truth, prediction.scores)
     macro = mean_over_findings(findings, truth)
     macro["auroc_interval"] = percentile_interval(resampled.macro).as_dict()
+    macro["weighted_auroc_interval"] = percentile_interval(resampled.weighted).as_dict()
     for name, samples in zip(truth.class_names, resampled.auroc.T, strict=True):
         findings[name]["auroc_interval"] = percentile_interval(samples).as_dict()
-    first = score_first_label(truth, prediction.probabilities)
+    if prediction.are_probabilities:
+        reliable = score_probabilities(truth, prediction.scores, draws)
+        macro.update(reliable.pop("macro"))
+        for name, scores in reliable.items():
+            findings[name].update(scores)
+    first = score_first_label(
+        truth, prediction.probabilities, why_undefined=prediction.why_no_answer
+    )
     for name, samples in zip(ROW_MEASURES, resampled.rows.T, strict=True):
         first[f"{name}_interval"] = percentile_interval(samples).as_dict()
     return {"macro": macro, "findings": findings, "first_label": first}
+
+
+def _score_points(
+    truth: Truth,
+    model: Prediction,
+    draws: PatientResamples,
+    thresholds: Mapping[str, np.ndarray] | None,
+) -> dict[str, Any]:
+    if thresholds is None:
+        thresholds = choose_thresholds(
+            truth, model.scores, are_probabilities=model.are_probabilities
+        )
+    return score_operating_points(truth, model.scores, thresholds, draws=draws)
 
 
 def _compare(
@@ -259,16 +307,19 @@ def _difference(value: float, samples: np.ndarray) -> dict[str, Any]:
     return {"difference": value, **percentile_interval(samples).as_dict()}
 
 
-def _tabulate(
-    table: pd.DataFrame, probabilities: np.ndarray, truth: Truth
-) -> pd.DataFrame:
+def _tabulate(table: pd.DataFrame, model: Prediction, truth: Truth) -> pd.DataFrame:
     known = {
         "image_id": truth.image_ids,
         "patient_id": truth.patient_ids,
         "part": table["part"].to_numpy() if "part" in table else truth.part,
         "findings": ["|".join(names) for names in table["findings"]],
     }
-    columns = dict(zip(truth.class_names, probabilities.T, strict=True))
+    said = model.scores if model.probabilities is None else model.probabilities
+    columns = {
+        name: column
+        for name, column in zip(truth.class_names, said.T, strict=True)
+        if name not in truth.unscored
+    }
     return pd.DataFrame({**known, **columns})
 
 

@@ -16,6 +16,13 @@ from dualnet.scores import auroc
 
 LOG_LOSS_CLIP = 1e-7  # the least probability that log-loss reads; -log is 16.1
 CALIBRATION_BINS = 10
+FIRST_LABEL_SCORES = (
+    "accuracy",
+    "balanced_accuracy",
+    "log_loss",
+    "brier",
+    "expected_calibration_error",
+)
 
 
 def average_precision(y_true: np.ndarray, y_score: np.ndarray) -> float:
@@ -84,18 +91,26 @@ def score_findings(truth: Truth, scores: np.ndarray) -> dict[str, dict[str, Any]
 
     Returns:
         For each class name: `n_positive`, `n_negative`, `auroc` and
-        `average_precision`, NaN where undefined.
+        `average_precision`, NaN where undefined, as where the scores are NaN.
     """
     return {
         name: {
             "n_positive": int(present.sum()),
             "n_negative": int((~present).sum()),
-            "auroc": auroc(present, column),
-            "average_precision": average_precision(present, column),
+            **_score_ranking(present, column),
         }
         for name, present, column in zip(
             truth.class_names, truth.labels.T, scores.T, strict=True
         )
+    }
+
+
+def _score_ranking(present: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    if np.isnan(scores).any():
+        return {"auroc": float("nan"), "average_precision": float("nan")}
+    return {
+        "auroc": auroc(present, scores),
+        "average_precision": average_precision(present, scores),
     }
 
 
@@ -109,19 +124,21 @@ def mean_over_findings(
         truth: What the rows are.
 
     Returns:
-        `auroc`, `average_precision` (NaN if none is defined), `num_defined` (of
-        the findings' AUROCs) and `undefined` (their names).
+        `auroc`, `average_precision` (NaN if none is defined), both again as
+        `weighted_auroc` and `weighted_average_precision`, the mean in which a finding
+        counts as often as it occurs; `num_defined` (of the findings' AUROCs) and
+        `undefined` (their names).
     """
     names = [name for name in truth.class_names if name != truth.vocabulary.negative]
     areas = np.array([findings[name]["auroc"] for name in names])
     precisions = np.array([findings[name]["average_precision"] for name in names])
-    defined = ~np.isnan(areas)
-    any_defined = defined.any()
+    defined = ~np.isnan(areas) & ~np.isin(names, truth.unscored)
+    counts = np.array([findings[name]["n_positive"] for name in names])[defined]
     return {
-        "auroc": float(areas[defined].mean()) if any_defined else float("nan"),
-        "average_precision": (
-            float(precisions[defined].mean()) if any_defined else float("nan")
-        ),
+        "auroc": _mean(areas[defined]),
+        "average_precision": _mean(precisions[defined]),
+        "weighted_auroc": _mean(areas[defined], counts),
+        "weighted_average_precision": _mean(precisions[defined], counts),
         "num_defined": int(defined.sum()),
         "undefined": [
             name for name, known in zip(names, defined, strict=True) if not known
@@ -129,20 +146,39 @@ def mean_over_findings(
     }
 
 
-def score_first_label(truth: Truth, probabilities: np.ndarray) -> dict[str, Any]:
+def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    return float(np.average(values, weights=weights)) if values.size else float("nan")
+
+
+def score_first_label(
+    truth: Truth,
+    probabilities: np.ndarray | None,
+    *,
+    why_undefined: str | None = None,
+) -> dict[str, Any]:
     """Scores the softmax as one answer a radiograph, its first label being right.
 
     Args:
         truth: What the rows are.
-        probabilities: Rows that sum to 1, shape (n, num_classes).
+        probabilities: Rows that sum to 1, shape (n, num_classes); None where the model
+            does not give one answer a radiograph.
+        why_undefined: In words, why it does not.
 
     Returns:
         `accuracy`, `balanced_accuracy` (mean recall of the classes that occur),
         `log_loss` (nats; probabilities below `LOG_LOSS_CLIP` are raised to it),
         `brier` (sum over the classes, in `[0, 2]`), `expected_calibration_error`
         and its `reliability` bins, and `confusion_matrix`, counts, a row a true
-        class, a column an answer.
+        class, a column an answer; and `undefined_because`: None, or why the scores are
+        NaN and the lists empty.
     """
+    if probabilities is None:
+        return {
+            **dict.fromkeys(FIRST_LABEL_SCORES, float("nan")),
+            "reliability": [],
+            "confusion_matrix": [],
+            "undefined_because": why_undefined or "no answer a radiograph is given",
+        }
     confusion = confusion_matrix(truth, probabilities)
     counts = confusion.sum(axis=1)
     recalls = confusion.diagonal()[counts > 0] / counts[counts > 0]
@@ -155,6 +191,7 @@ def score_first_label(truth: Truth, probabilities: np.ndarray) -> dict[str, Any]
         "expected_calibration_error": _expected_calibration_error(bins),
         "reliability": bins,
         "confusion_matrix": confusion.tolist(),
+        "undefined_because": None,
     }
 
 

@@ -18,6 +18,19 @@ FIRST_LABEL_SCORES = {
     "brier": "Brier score (0 to 2)",
     "expected_calibration_error": "Calibration error",
 }
+MACRO_SCORES = {
+    "weighted_auroc": "AUROC, weighted by prevalence",
+    "brier": "Brier score (0 to 1)",
+    "log_loss": "Log-loss",
+    "expected_calibration_error": "Calibration error",
+}
+POINT_SCORES = {
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "f1": "F1",
+}
 
 
 def findings_table(metrics: Mapping[str, Any]) -> list[list[str]]:
@@ -66,23 +79,71 @@ def summary_table(metrics: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def format_table(metrics: Mapping[str, Any]) -> str:
-    """Writes the caution, if one is due, then both tables and the verdict.
+def points_table(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Lists what the findings' scores come to at each operating point.
 
     Args:
         metrics: Plain values, as `evaluate` collects them.
 
     Returns:
+        The header and a row an operating point: its name, and the means over the
+        findings that are defined.
+    """
+    rows = [["Mean over findings, at", *POINT_SCORES.values()]]
+    for name, point in metrics["operating_points"].items():
+        macro = point["macro"]
+        values = [format_number(macro[key]) for key in POINT_SCORES]
+        rows.append([display_baseline(name), *values])
+    return rows
+
+
+def probabilities_table(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Lists the findings' mean scores that are no AUROC, beside the baselines'.
+
+    Args:
+        metrics: Plain values, as `evaluate` collects them.
+
+    Returns:
+        The header and a row a score, as `summary_table`; `n/a` for what only
+        probabilities have.
+    """
+    model = metrics["model"]["macro"]
+    others = [block["macro"] for block in metrics["baselines"].values()]
+    rows = [["Mean over findings", "model [95 % interval]", *_baseline_names(metrics)]]
+    for key, title in MACRO_SCORES.items():
+        value = format_number(model.get(key))
+        interval = model.get(f"{key}_interval")
+        rows.append(
+            [
+                title,
+                f"{value} {format_interval(interval)}" if interval else value,
+                *(format_number(other.get(key)) for other in others),
+            ]
+        )
+    return rows
+
+
+def format_table(metrics: Mapping[str, Any]) -> str:
+    """Writes the caution, if one is due, then the tables, the verdict and the notes.
+
+    Args:
+        metrics: Plain values, as `evaluate` collects them; `notes`, if there are any,
+            say which rows were judged and what the baselines were fitted on.
+
+    Returns:
         Lines of at most `COLUMNS` characters.
     """
-    findings, summary = findings_table(metrics), summary_table(metrics)
+    findings, points = findings_table(metrics), points_table(metrics)
     tables = [
         _align(findings, left=(0, 2), rules=(1, len(findings) - 2)),
-        _align(summary, left=(0, 1), rules=(1,)),
+        _align(probabilities_table(metrics), left=(0, 1), rules=(1,)),
+        _align(points, left=(0,), rules=(1,)),
     ]
+    if metrics["model"]["first_label"]["undefined_because"] is None:
+        tables.append(_align(summary_table(metrics), left=(0, 1), rules=(1,)))
     verdict = [
         fill(line, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
-        for line in metrics["verdict"]["lines"]
+        for line in (*metrics["verdict"]["lines"], *metrics.get("notes", ()))
     ]
     said = metrics.get("caution")
     first = [fill(said, COLUMNS, break_on_hyphens=False)] if said else []

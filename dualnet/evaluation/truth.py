@@ -24,6 +24,8 @@ class Truth:
         first: Class of each row's first label, int in `[0, num_classes)`, shape (n,).
         vocabulary: Names the columns, in the order of `class_names`.
         part: The part of the split that the rows are, named in errors.
+        unscored: Classes that the judged model gives no score; no mean takes them, of
+            a baseline neither.
     """
 
     image_ids: np.ndarray
@@ -32,6 +34,7 @@ class Truth:
     first: np.ndarray
     vocabulary: Vocabulary
     part: str
+    unscored: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -50,17 +53,20 @@ class Truth:
 
     @property
     def is_finding(self) -> np.ndarray:
-        """Which columns the macro mean takes: all but the negative class."""
-        names = self.class_names
-        return np.array([name != self.vocabulary.negative for name in names])
+        """Which columns a mean takes: the findings that the model gives a score."""
+        left_out = (self.vocabulary.negative, *self.unscored)
+        return np.array([name not in left_out for name in self.class_names])
 
 
-def make_truth(table: pd.DataFrame, vocabulary: Vocabulary) -> Truth:
+def make_truth(
+    table: pd.DataFrame, vocabulary: Vocabulary, *, unscored: tuple[str, ...] = ()
+) -> Truth:
     """Takes from a records table what its rows are judged by.
 
     Args:
         table: Records, see `dualnet.data.records`, and if known their `part`.
         vocabulary: Names the classes.
+        unscored: Classes that the judged model gives no score.
 
     Returns:
         The truth, in the table's order.
@@ -75,6 +81,7 @@ def make_truth(table: pd.DataFrame, vocabulary: Vocabulary) -> Truth:
         first=targets.matrix.argmax(axis=1),
         vocabulary=vocabulary,
         part="+".join(parts) or "all",
+        unscored=unscored,
     )
     check_truth(truth)
     return truth
@@ -150,18 +157,23 @@ def check_probabilities(probabilities: np.ndarray, truth: Truth, *, name: str) -
     )
 
 
-def check_scores(scores: np.ndarray, truth: Truth, *, name: str) -> None:
+def check_scores(
+    scores: np.ndarray, truth: Truth, *, name: str, said: np.ndarray | None = None
+) -> None:
     """Checks that every score is a finite number.
 
     Args:
         scores: Shape (n, num_classes).
         truth: What the rows are.
         name: Whose predictions they are, for the error.
+        said: The columns that must be finite, bool, shape (num_classes,); none: all.
 
     Raises:
         RecordError: If a row is not finite; the first such row is named.
     """
     finite = np.isfinite(scores)
+    if said is not None:
+        finite |= ~said
     if finite.all():
         return
     row, column = np.argwhere(~finite)[0]

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from dualnet.evaluation.prediction import Prediction
 from dualnet.evaluation.truth import Truth
 from dualnet.wording import number_of
 
 ALWAYS = 0.99  # a class that is the answer to such a share of the rows is the only one
 SAME = 1e-4  # probabilities that vary by less do not depend on the radiograph
+CALLED = 0.5  # where a finding apart from the others is called, if nothing else is said
 
 BEATS = "beats"
 UNSHOWN = "is not shown to beat"
@@ -22,32 +24,32 @@ UNDEFINED = "cannot be compared with"
 
 
 def judge(
-    metrics: Mapping[str, Any], probabilities: np.ndarray, truth: Truth
+    metrics: Mapping[str, Any], model: Prediction, truth: Truth
 ) -> dict[str, Any]:
     """Says what the scores show.
 
     Args:
         metrics: Plain values, as `evaluate` collects them.
-        probabilities: The model's, shape (n, num_classes).
+        model: What the model says.
         truth: What the rows are.
 
     Returns:
         `lines` (sentences, the gravest first), `outcomes` (by macro AUROC, for each
         baseline), `always_says` (a class name or None), `always_says_share` (of the
-        rows, the commonest answer's) and `ignores_its_input`.
+        rows, the commonest answer's; None if it gives no answers) and
+        `ignores_its_input`.
     """
-    answers = np.bincount(
-        probabilities.argmax(axis=1), minlength=len(truth.class_names)
-    )
+    answers = _count_answers(model, truth)
     commonest = int(answers.argmax())
     share = float(answers[commonest] / truth.num_images)
     always = truth.class_names[commonest] if share >= ALWAYS else None
-    same = truth.num_images > 1 and bool(np.ptp(probabilities, axis=0).max() < SAME)
+    same = _says_the_same(model, truth)
     outcomes = {
         name: outcome(difference["macro_auroc"])
         for name, difference in metrics["differences"].items()
     }
-    collapse = _describe_collapse(metrics, always, int(answers[commonest]), same=same)
+    collapse = _describe_collapse(metrics, always, int(answers[commonest]), model)
+    collapse += ["It says the same of every radiograph, whatever is in it."] * same
     lines = [
         *collapse,
         *_headline(outcomes),
@@ -58,7 +60,7 @@ def judge(
         "lines": lines,
         "outcomes": outcomes,
         "always_says": always,
-        "always_says_share": share,
+        "always_says_share": share if answers.any() else None,
         "ignores_its_input": same,
     }
 
@@ -112,20 +114,51 @@ def format_interval(values: Mapping[str, Any], *, sign: bool = False) -> str:
     return f"[{', '.join(ends)}]"
 
 
+def _count_answers(model: Prediction, truth: Truth) -> np.ndarray:
+    """Counts the answers a class: all 0 where the scores do not say what is called.
+
+    Sigmoids answer with the likeliest finding that reaches `CALLED`, else with the
+    negative class.
+    """
+    if model.probabilities is not None:
+        answers = model.probabilities.argmax(axis=1)
+    elif model.are_probabilities:
+        scores = np.where(truth.is_finding, model.scores, -np.inf)
+        negative = truth.class_names.index(truth.vocabulary.negative)
+        called = scores.max(axis=1) >= CALLED
+        answers = np.where(called, scores.argmax(axis=1), negative)
+    else:
+        answers = np.array([], dtype=np.int64)
+    return np.bincount(answers, minlength=len(truth.class_names))
+
+
+def _says_the_same(model: Prediction, truth: Truth) -> bool:
+    if truth.num_images < 2:  # one radiograph shows nothing
+        return False
+    if model.probabilities is not None:
+        return bool(np.ptp(model.probabilities, axis=0).max() < SAME)
+    # sigmoids may all be tiny, and other scores of any size: next to the largest
+    scores = np.nan_to_num(model.scores)
+    return bool(np.ptp(scores, axis=0).max() <= SAME * np.abs(scores).max())
+
+
 def _describe_collapse(
-    metrics: Mapping[str, Any], always: str | None, answers: int, *, same: bool
+    metrics: Mapping[str, Any], always: str | None, answers: int, model: Prediction
 ) -> list[str]:
-    lines = []
-    if always is not None:
+    if always is None:
+        return []
+    of_all = f"{answers:,} of {number_of(metrics['num_images'], 'radiograph')}"
+    if model.probabilities is not None:
         accuracy = format_number(metrics["model"]["first_label"]["accuracy"])
-        lines.append(
-            f'This model always says "{always}": it is the likeliest class of '
-            f"{answers:,} of {number_of(metrics['num_images'], 'radiograph')}. "
+        why = (
+            f"it is the likeliest class of {of_all}. "
             f"Its accuracy, {accuracy}, is about that class's share."
         )
-    if same:
-        lines.append("It says the same of every radiograph, whatever is in it.")
-    return lines
+    elif always == metrics["negative"]:
+        why = f"no finding reaches {CALLED} on {of_all}."
+    else:
+        why = f"it is the likeliest finding, and reaches {CALLED}, on {of_all}."
+    return [f'This model always says "{always}": {why}']
 
 
 def _headline(outcomes: Mapping[str, str]) -> list[str]:
@@ -161,6 +194,9 @@ def _macro_lines(metrics: Mapping[str, Any], outcomes: Mapping[str, str]) -> lis
 
 def _first_label_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Accuracy beside the majority, log-loss beside the prior: where each is strong."""
+    why_undefined = metrics["model"]["first_label"]["undefined_because"]
+    if why_undefined is not None:
+        return [f"By first label nothing is scored: {why_undefined}."]
     lines = []
     for measure, baseline, larger in (
         ("accuracy", "majority", True),

@@ -16,6 +16,7 @@ from dualnet.evaluation.baselines import METADATA_ONLY, Prediction
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.metrics import roc_points
 from dualnet.plots import style
+from dualnet.plots.reliability import plot_reliability
 from dualnet.plots.style import Look, display_name, new_figure, styled
 from dualnet.wording import number_of
 
@@ -32,14 +33,16 @@ def plot_evaluation(evaluation: Evaluation) -> dict[str, Figure]:
         evaluation: What to draw.
 
     Returns:
-        The figures by their file name, without suffix.
+        The figures by their file name, without suffix; those of the one answer a
+        radiograph only where the model gives one, reliability only of probabilities.
     """
-    return {
-        "roc": plot_roc(evaluation),
-        "confusion": plot_confusion(evaluation),
-        "calibration": plot_calibration(evaluation),
-        "comparison": plot_comparison(evaluation),
-    }
+    drawn = {"roc": plot_roc}
+    if evaluation.model.probabilities is not None:
+        drawn |= {"confusion": plot_confusion, "calibration": plot_calibration}
+    if evaluation.model.are_probabilities:
+        drawn["reliability"] = plot_reliability
+    drawn["comparison"] = plot_comparison
+    return {name: plot(evaluation) for name, plot in drawn.items()}
 
 
 @styled

@@ -1,0 +1,91 @@
+"""Reliability by finding: how often a finding is there, by how likely it was said."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dualnet.evaluation.evaluate import Evaluation
+from dualnet.plots import style
+from dualnet.plots.style import display_name, new_figure, styled
+from dualnet.wording import number_of
+
+COLUMNS = 3
+LARGEST, SMALLEST = 90, 12  # areas of the marks of the fullest and of a nearly empty bin
+
+
+@styled
+def plot_reliability(evaluation: Evaluation) -> Figure:
+    """Draws one reliability curve a finding.
+
+    Args:
+        evaluation: What to draw; its scores are probabilities.
+
+    Returns:
+        A figure with a panel a finding: observed share by mean probability in ten bins
+        of equal width, the mark's area growing with the bin's radiographs.
+    """
+    metrics = evaluation.metrics
+    names = [name for name in metrics["class_names"] if name != metrics["negative"]]
+    num_rows = -(-(len(names) + 1) // COLUMNS)
+    figure = new_figure(8, 2.6 * num_rows + 0.8)
+    figure.suptitle(
+        f"Reliability by finding\n{number_of(metrics['num_images'], 'radiograph')} of "
+        f"{number_of(metrics['num_patients'], 'patient')}"
+    )
+    panels = figure.subplots(num_rows, COLUMNS, squeeze=False).flatten()
+    for panel, name in zip(panels, names, strict=False):
+        _draw_panel(panel, name, metrics["model"]["findings"][name])
+    for panel in panels[len(names) :]:
+        panel.axis("off")
+    _draw_legend(panels[len(names)], metrics["model"]["macro"])
+    figure.supxlabel("Probability of the finding")
+    figure.supylabel("Share that has it")
+    return figure
+
+
+def _draw_panel(panel: Axes, name: str, scores: Mapping[str, Any]) -> None:
+    error = scores["expected_calibration_error"]
+    said = "n/a" if error is None else f"error {error:.3f}"
+    panel.set_title(f"{display_name(name)}\n{said} (n={scores['n_positive']:,})")
+    panel.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
+    panel.set_xticks((0, 0.5, 1))
+    panel.set_yticks((0, 0.5, 1))
+    chance = style.CHANCE
+    panel.plot((0, 1), (0, 1), color=chance.color, linestyle=chance.linestyle)
+    if error is None:
+        panel.text(0.5, 0.5, "undefined", ha="center", va="center", backgroundcolor="w")
+        return
+    _draw_bins(panel, [one for one in scores["reliability"] if one["count"]])
+
+
+def _draw_bins(panel: Axes, bins: Sequence[Mapping[str, Any]]) -> None:
+    look = style.MODEL
+    said = [one["mean_probability"] for one in bins]
+    there = [one["positive_share"] for one in bins]
+    fullest = max(one["count"] for one in bins)
+    sizes = [
+        SMALLEST + (LARGEST - SMALLEST) * (one["count"] / fullest) ** 0.5
+        for one in bins
+    ]
+    panel.plot(said, there, color=look.color, linestyle=look.linestyle)
+    panel.scatter(said, there, s=sizes, color=look.color, zorder=3, clip_on=False)
+
+
+def _draw_legend(panel: Axes, macro: Mapping[str, Any]) -> None:
+    panel.plot(
+        [],
+        [],
+        color=style.MODEL.color,
+        linestyle=style.MODEL.linestyle,
+        marker="o",
+        label="model",
+    )
+    chance = style.CHANCE
+    panel.plot(
+        [], [], color=chance.color, linestyle=chance.linestyle, label="as it was said"
+    )
+    error = macro["expected_calibration_error"]
+    value = "n/a" if error is None else f"{error:.3f}"
+    panel.legend(loc="center", title=f"Mean error {value}", title_fontsize=12)
