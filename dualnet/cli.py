@@ -297,6 +297,57 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
+def judge(  # noqa: PLR0913 - one argument an option
+    predictions: Annotated[
+        Path, typer.Argument(help="CSV or Parquet: a row a radiograph.")
+    ],
+    truth: Annotated[
+        Path, typer.Argument(help="Dataset folder, NIH's table or another one.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    format: Format = None,  # noqa: A002 - the option's name
+    mapping: Mapping = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of the radiographs; none: found out.")
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            help='Of the classes\' columns, such as prob_ or ""; none: found.'
+        ),
+    ] = None,
+    columns: Annotated[
+        Path | None, typer.Option(help="YAML that maps the columns instead.")
+    ] = None,
+    logits: Annotated[
+        bool, typer.Option("--logits", help="No probabilities: judge the order only.")
+    ] = False,
+    resamples: Annotated[
+        int | None, typer.Option(min=20, help="Draws of patients; none: 1000.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
+) -> None:
+    """Judge anybody's predictions as a run is judged."""
+    from dualnet.jobs.judge import judge_predictions
+
+    result = judge_predictions(
+        predictions,
+        truth,
+        out,
+        format=format,
+        mapping=mapping,
+        id_column=id_column,
+        prefix=prefix,
+        columns=columns,
+        logits=logits,
+        resamples=resamples,
+        seed=seed,
+    )
+    typer.echo(result.evaluation.text())
+    typer.echo(f"evaluation: {result.folder}")
+
+
+@app.command()
 def visualize(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,

@@ -58,18 +58,9 @@ class Baselines:
         Returns:
             `class_prior`, `majority` and `metadata_only`.
         """
-        majority = np.zeros_like(self.prior)
-        majority[self.prior.argmax()] = 1
-        shares = self.finding_shares
-        size = (len(metadata), 1)
         with threadpool_limits(1):
             return {
-                CLASS_PRIOR: Prediction(
-                    np.tile(self.prior, size), np.tile(shares, size)
-                ),
-                MAJORITY: Prediction(
-                    np.tile(majority, size), np.tile(shares > HALF, size).astype(float)
-                ),
+                **predict_shares(self.prior, self.finding_shares, len(metadata)),
                 METADATA_ONLY: Prediction(
                     self._predict_softmax(metadata), self._predict_findings(metadata)
                 ),
@@ -96,6 +87,48 @@ class Baselines:
         return np.stack(columns, axis=1)
 
 
+def count_shares(
+    first: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts the classes, by Laplace's rule.
+
+    Args:
+        first: Class of each row's first label, int, shape (n,).
+        labels: Labels present, bool, shape (n, num_classes).
+
+    Returns:
+        The share of each class among the first labels, (count + 1) / (rows + classes),
+        and among all labels, (count + 1) / (rows + 2); each of shape (num_classes,).
+    """
+    num_rows, num_classes = labels.shape
+    counts = np.bincount(first, minlength=num_classes)
+    prior = (counts + 1) / (num_rows + num_classes)
+    return prior, (labels.sum(axis=0) + 1) / (num_rows + 2)
+
+
+def predict_shares(
+    prior: np.ndarray, finding_shares: np.ndarray, num_rows: int
+) -> dict[str, Prediction]:
+    """Predicts the same of every row, from shares alone.
+
+    Args:
+        prior: Share of each class among the first labels, shape (num_classes,).
+        finding_shares: Share of each class among all labels, shape (num_classes,).
+        num_rows: How many rows to predict.
+
+    Returns:
+        `class_prior` and `majority`.
+    """
+    majority = np.zeros_like(prior)
+    majority[prior.argmax()] = 1
+    called = (finding_shares > HALF).astype(np.float64)
+    size = (num_rows, 1)
+    return {
+        CLASS_PRIOR: Prediction(np.tile(prior, size), np.tile(finding_shares, size)),
+        MAJORITY: Prediction(np.tile(majority, size), np.tile(called, size)),
+    }
+
+
 def fit_baselines(
     metadata: np.ndarray, *, first: np.ndarray, labels: np.ndarray, seed: int
 ) -> Baselines:
@@ -118,16 +151,15 @@ def fit_baselines(
         The fitted baselines. The same rows and seed give the same bits: one thread
         sums in one order.
     """
-    num_rows, num_classes = labels.shape
-    counts = np.bincount(first, minlength=num_classes)
+    prior, finding_shares = count_shares(first, labels)
     with threadpool_limits(1):
         return Baselines(
-            prior=(counts + 1) / (num_rows + num_classes),
+            prior=prior,
             softmax=_fit_pair(metadata, first, seed),
             finding_models=tuple(
                 _fit_pair(metadata, present, seed) for present in labels.T
             ),
-            finding_shares=(labels.sum(axis=0) + 1) / (num_rows + 2),
+            finding_shares=finding_shares,
         )
 
 

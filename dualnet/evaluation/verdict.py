@@ -115,11 +115,8 @@ def format_interval(values: Mapping[str, Any], *, sign: bool = False) -> str:
 
 
 def _count_answers(model: Prediction, truth: Truth) -> np.ndarray:
-    """Counts the answers a class: all 0 where the scores do not say what is called.
-
-    Sigmoids answer with the likeliest finding that reaches `CALLED`, else with the
-    negative class.
-    """
+    # sigmoids answer with the likeliest finding that reaches CALLED, else with the
+    # negative class; of scores that are no probabilities nobody knows what they call
     if model.probabilities is not None:
         answers = model.probabilities.argmax(axis=1)
     elif model.are_probabilities:

@@ -18,8 +18,8 @@ from dualnet.evaluation.evaluate import (
     evaluate,
     predict_probabilities,
 )
-from dualnet.files import write_json
 from dualnet.findings import Vocabulary
+from dualnet.jobs.evaluation_folder import write_evaluation
 from dualnet.jobs.finished import FinishedRun, load_model, read_run
 from dualnet.jobs.judged import (
     check_choice,
@@ -28,9 +28,6 @@ from dualnet.jobs.judged import (
     settle_pictures,
 )
 from dualnet.jobs.sources import keep_cached, prepare
-from dualnet.plots.evaluation import plot_evaluation
-from dualnet.plots.style import save_figure
-from dualnet.runs import write_table
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
@@ -162,19 +159,6 @@ def judge(
         resamples=run.config.evaluation.resamples,
         seed=run.config.seed,
     )
-
-
-def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Writes an evaluation: scores, predictions and figures.
-
-    Args:
-        folder: The folder to write.
-        evaluation: What to write.
-    """
-    write_table(folder / "predictions.csv", evaluation.predictions)
-    for name, figure in plot_evaluation(evaluation).items():
-        save_figure(figure, folder / "figures" / f"{name}.png")
-    write_json(folder / "metrics.json", evaluation.metrics)
 
 
 def _first(table: pd.DataFrame, vocabulary: Vocabulary) -> np.ndarray:

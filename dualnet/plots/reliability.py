@@ -12,7 +12,10 @@ from dualnet.plots.style import display_name, new_figure, styled
 from dualnet.wording import number_of
 
 COLUMNS = 3
-LARGEST, SMALLEST = 90, 12  # areas of the marks of the fullest and of a nearly empty bin
+LARGEST, SMALLEST = (
+    90,
+    12,
+)  # areas of the marks of the fullest and of a nearly empty bin
 
 
 @styled

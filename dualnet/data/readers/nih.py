@@ -11,6 +11,7 @@ Reference:
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from dualnet.data.readers.text_table import read_text_table
@@ -40,7 +41,11 @@ logger = logging.getLogger(__name__)
 
 
 def read_nih(
-    folder: Path, *, on_bad_row: str = "error", pictures: Path | None = None
+    folder: Path,
+    *,
+    on_bad_row: str = "error",
+    pictures: Path | None = None,
+    file: Path | None = None,
 ) -> RecordSet:
     """Reads NIH's table and finds its pictures.
 
@@ -50,6 +55,7 @@ def read_nih(
         on_bad_row: `error`, or `set_aside` to put bad rows into the rejects.
         pictures: Another folder that the pictures lie in, in the same ways; none:
             `folder`.
+        file: The table, under whatever name; none: that of the folder.
 
     Returns:
         The records, in the table's order; `path` is NA where the picture is not on
@@ -58,7 +64,7 @@ def read_nih(
     Raises:
         RecordError: If there is no table.
     """
-    file = find_nih_table(folder)
+    file = file or find_nih_table(folder)
     if file is None:
         raise RecordError(
             f"{folder}: must hold NIH's table, one of {', '.join(TABLES)}. "
@@ -96,6 +102,11 @@ def read_nih(
 def find_nih_table(folder: Path) -> Path | None:
     """Returns the folder's table, the newest release if there are several."""
     return next((folder / name for name in TABLES if (folder / name).is_file()), None)
+
+
+def has_nih_header(header: Sequence[str]) -> bool:
+    """Tells whether a table's columns are those of NIH's table."""
+    return {_normalize(name) for name in HEADERS} <= {*map(_normalize, header)}
 
 
 def find_pictures(folder: Path) -> dict[str, str]:

@@ -34,11 +34,7 @@ def read_parquet_table(
         RecordError: If the extra `parquet` is not installed, or the file cannot be
             read, lacks a column or has no row.
     """
-    if importlib.util.find_spec("pyarrow") is None:
-        raise RecordError(
-            f"{file.name}: pyarrow must be there to read it. Received: no such "
-            'package. Install "dualnet[parquet]", or save the table as CSV.'
-        )
+    _check_installed(file)
     table = _read(file, columns)
     if table.empty:
         raise RecordError(
@@ -52,16 +48,47 @@ def read_parquet_table(
     return TextTable(rows=rows, problems={}, digest=sha256(file))
 
 
+def read_parquet_header(file: Path) -> list[str]:
+    """Reads the names of a Parquet file's columns.
+
+    Args:
+        file: The file.
+
+    Returns:
+        The names.
+
+    Raises:
+        RecordError: If the extra `parquet` is not installed, or the file cannot be read.
+    """
+    _check_installed(file)
+    try:
+        return importlib.import_module("pyarrow.parquet").read_schema(file).names
+    except (OSError, ValueError, NotImplementedError) as error:  # as pyarrow's are
+        raise RecordError(_describe_unreadable(file, error)) from error
+
+
+def _check_installed(file: Path) -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise RecordError(
+            f"{file.name}: pyarrow must be there to read it. Received: no such "
+            'package. Install "dualnet[parquet]", or save the table as CSV.'
+        )
+
+
+def _describe_unreadable(file: Path, error: Exception) -> str:
+    return (
+        f"{file.name}: must be a readable Parquet table. "
+        f"Received: {type(error).__name__}. Copy it again."
+    )
+
+
 def _read(file: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         names = importlib.import_module("pyarrow.parquet").read_schema(file).names
         missing = [name for name in columns if names.count(name) != 1]
         table = pd.DataFrame() if missing else _load(file, columns)
     except (OSError, ValueError, NotImplementedError) as error:  # as pyarrow's are
-        raise RecordError(
-            f"{file.name}: must be a readable Parquet table. "
-            f"Received: {type(error).__name__}. Copy it again."
-        ) from error
+        raise RecordError(_describe_unreadable(file, error)) from error
     if missing:
         raise RecordError(
             f"{file.name}: must have one column `{missing[0]}`. "

@@ -45,6 +45,7 @@ def read_table(
     on_bad_row: str = "error",
     mapping: str | Path | None = None,
     pictures: Path | None = None,
+    file: Path | None = None,
 ) -> RecordSet:
     """Reads a table by the mapping of its columns, and finds its pictures.
 
@@ -54,6 +55,7 @@ def read_table(
         mapping: A mapping that ships with the package, by name, or a YAML file; none:
             `dualnet-table.yaml` in the folder.
         pictures: Another folder that the mapping's paths start from; none: `folder`.
+        file: The table, under whatever name; none: the one that the mapping names.
 
     Returns:
         The records, in the table's order. `notes` count the rows of the table and what
@@ -69,7 +71,7 @@ def read_table(
             f"with --mapping: {', '.join(mapping_names())}, or a file."
         )
     named = read_mapping(mapping or folder / MAPPING_FILE)
-    file = _find_table(folder, named)
+    file = file or _find_table(folder, named)
     text = _read_text(file, named.mapping)
     vocabulary = named.mapping.make_vocabulary()
     rows, problems, notes = _translate(text, named.mapping, vocabulary, where=file.name)

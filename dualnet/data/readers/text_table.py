@@ -77,14 +77,45 @@ def read_text_table(
     )
 
 
+def read_header(file: Path) -> list[str]:
+    """Reads the names of a CSV file's columns.
+
+    Args:
+        file: A comma-separated file with a header, UTF-8.
+
+    Returns:
+        The names, as they are written.
+
+    Raises:
+        RecordError: If the file cannot be read, or is empty.
+    """
+    try:
+        with file.open("rb") as stream:
+            first = stream.readline()
+    except OSError as error:
+        raise RecordError(_describe_unreadable(file, error)) from error
+    text = _decode(first, where=file.name).partition("\n")[0]
+    header = _split(text) if text.strip() else []
+    if not header:
+        raise RecordError(
+            f"{file.name} line 1: must name the columns. Received: no column. "
+            "Copy the table again."
+        )
+    return header
+
+
 def _read_bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise RecordError(
-            f"{file}: must be readable. Received: {error.strerror}. "
-            "Check the file's permissions and its disk."
-        ) from error
+        raise RecordError(_describe_unreadable(file, error)) from error
+
+
+def _describe_unreadable(file: Path, error: OSError) -> str:
+    return (
+        f"{file}: must be readable. Received: {error.strerror}. "
+        "Check the file's permissions and its disk."
+    )
 
 
 def _decode(data: bytes, *, where: str) -> str:
