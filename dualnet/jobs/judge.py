@@ -93,7 +93,7 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
     model = _make_prediction(table, matched.found, logits=logits)
     baselines = fit_table_baselines(
         judged,
-        records.table.drop(index=matched.rows),
+        records.table.loc[~records.table.index.isin(matched.rows)],
         records.vocabulary,
         answers=model.probabilities is not None,
         seed=seed,
@@ -152,16 +152,19 @@ def _match(
 ) -> _Matched:
     known = pd.Index(records.table["image_id"])
     positions = known.get_indexer(pd.Index(table.image_ids))
-    by_name = not (positions >= 0).any()
+    by_name = bool((positions < 0).all())
     if by_name:  # published tables often hold paths
-        names = [name.replace("\\", "/").rpartition("/")[2] for name in table.image_ids]
+        names = [
+            name.replace("\\", "/").rpartition("/")[2]
+            for name in table.image_ids.tolist()
+        ]
         positions = known.get_indexer(pd.Index(names))
     found = np.flatnonzero(positions >= 0)
     if not found.size:
         raise RecordError(
             f"{predictions.name}: at least one radiograph must be in {truth}. "
             f"Received: 0 of {len(table.image_ids):,}; the first is "
-            f"{table.image_ids[0][:60]!r}, the truth's first is {known[0][:60]!r}. "
+            f"{table.image_ids[0][:60]!r}, the truth's first is {str(known[0])[:60]!r}. "
             "Name the column of the radiographs with --id-column, or another truth."
         )
     rows = positions[found]

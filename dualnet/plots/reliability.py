@@ -12,10 +12,14 @@ from dualnet.plots.style import display_name, new_figure, styled
 from dualnet.wording import number_of
 
 COLUMNS = 3
-LARGEST, SMALLEST = (
-    90,
-    12,
-)  # areas of the marks of the fullest and of a nearly empty bin
+FEW = 20  # a share of fewer radiographs is mostly luck: its mark is hollow and alone
+_HOLLOW: Any = {
+    "color": style.MODEL.color,
+    "linestyle": "none",
+    "marker": style.MODEL.marker,
+    "markerfacecolor": "white",
+    "markersize": 5,
+}
 
 
 @styled
@@ -27,7 +31,7 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
 
     Returns:
         A figure with a panel a finding: observed share by mean probability in ten bins
-        of equal width, the mark's area growing with the bin's radiographs.
+        of equal width; bins of fewer than `FEW` radiographs are hollow.
     """
     metrics = evaluation.metrics
     names = [name for name in metrics["class_names"] if name != metrics["negative"]]
@@ -64,31 +68,38 @@ def _draw_panel(panel: Axes, name: str, scores: Mapping[str, Any]) -> None:
 
 
 def _draw_bins(panel: Axes, bins: Sequence[Mapping[str, Any]]) -> None:
+    many = [one for one in bins if one["count"] >= FEW]
+    few = [one for one in bins if one["count"] < FEW]
     look = style.MODEL
-    said = [one["mean_probability"] for one in bins]
-    there = [one["positive_share"] for one in bins]
-    fullest = max(one["count"] for one in bins)
-    sizes = [
-        SMALLEST + (LARGEST - SMALLEST) * (one["count"] / fullest) ** 0.5
-        for one in bins
-    ]
-    panel.plot(said, there, color=look.color, linestyle=look.linestyle)
-    panel.scatter(said, there, s=sizes, color=look.color, zorder=3, clip_on=False)
+    panel.plot(
+        *_places(many), color=look.color, linestyle=look.linestyle, marker=look.marker
+    )
+    panel.plot(*_places(few), **_HOLLOW)
+
+
+def _places(bins: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[float]]:
+    return (
+        [one["mean_probability"] for one in bins],
+        [one["positive_share"] for one in bins],
+    )
 
 
 def _draw_legend(panel: Axes, macro: Mapping[str, Any]) -> None:
+    look, chance = style.MODEL, style.CHANCE
     panel.plot(
         [],
         [],
-        color=style.MODEL.color,
-        linestyle=style.MODEL.linestyle,
-        marker="o",
+        color=look.color,
+        linestyle=look.linestyle,
+        marker=look.marker,
         label="model",
     )
-    chance = style.CHANCE
+    panel.plot([], [], **_HOLLOW, label=f"under {FEW} rows")
     panel.plot(
-        [], [], color=chance.color, linestyle=chance.linestyle, label="as it was said"
+        [], [], color=chance.color, linestyle=chance.linestyle, label="exact"
     )
     error = macro["expected_calibration_error"]
     value = "n/a" if error is None else f"{error:.3f}"
-    panel.legend(loc="center", title=f"Mean error {value}", title_fontsize=12)
+    panel.legend(
+        loc="center", title=f"Mean error {value}", title_fontsize=12, handlelength=1.6
+    )
