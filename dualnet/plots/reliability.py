@@ -95,9 +95,7 @@ def _draw_legend(panel: Axes, macro: Mapping[str, Any]) -> None:
         label="model",
     )
     panel.plot([], [], **_HOLLOW, label=f"under {FEW} rows")
-    panel.plot(
-        [], [], color=chance.color, linestyle=chance.linestyle, label="exact"
-    )
+    panel.plot([], [], color=chance.color, linestyle=chance.linestyle, label="exact")
     error = macro["expected_calibration_error"]
     value = "n/a" if error is None else f"{error:.3f}"
     panel.legend(

@@ -8,7 +8,11 @@ import pandas as pd
 
 from dualnet.data.readers.label_table import find_vocabulary
 from dualnet.data.readers.nih import has_nih_header, read_nih
-from dualnet.data.readers.parquet import SUFFIXES
+from dualnet.data.readers.parquet import (
+    SUFFIXES,
+    read_parquet_header,
+    read_parquet_table,
+)
 from dualnet.data.readers.table import find_mapping, read_table
 from dualnet.data.readers.text_table import read_header, read_text_table
 from dualnet.data.record_parsing import parse_records
@@ -67,9 +71,8 @@ def read_records_file(
 
 
 def _find_format(file: Path) -> str:
-    parquet = file.suffix.lower() in SUFFIXES
-    header = [] if parquet else read_header(file)
-    if has_nih_header(header):
+    header = _read_header(file)
+    if has_nih_header(header) and not _is_parquet(file):
         return "nih"
     if {*NEEDED} <= {one.strip() for one in header}:
         return "records"
@@ -82,10 +85,23 @@ def _find_format(file: Path) -> str:
     )
 
 
+def _is_parquet(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES
+
+
+def _read_header(file: Path) -> list[str]:
+    return read_parquet_header(file) if _is_parquet(file) else read_header(file)
+
+
 def _read_own(file: Path) -> RecordSet:
-    present = {one.strip() for one in read_header(file)}
-    columns = [name for name in (*NEEDED, *OPTIONAL) if name in present]
-    text = read_text_table(file, columns={name: name for name in columns})
+    present = {one.strip() for one in _read_header(file)}
+    columns = [
+        name for name in (*NEEDED, *OPTIONAL) if name in present or name in NEEDED
+    ]
+    if _is_parquet(file):
+        text = read_parquet_table(file, columns=columns, date_format="%Y-%m-%d")
+    else:
+        text = read_text_table(file, columns={name: name for name in columns})
     rows = text.rows.reindex(columns=[*NEEDED, *OPTIONAL], fill_value="")
     if "patient_id" not in columns:
         rows["patient_id"] = rows["image_id"]
