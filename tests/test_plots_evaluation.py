@@ -15,6 +15,7 @@ from dualnet.evaluation.baselines import Prediction
 from dualnet.evaluation.evaluate import Evaluation, evaluate
 from dualnet.findings import NIH, NO_FINDING
 from dualnet.plots.evaluation import plot_calibration, plot_evaluation
+from dualnet.plots.reliability import plot_reliability
 from dualnet.plots.style import display_name, new_figure, save_figure, styled
 
 
@@ -81,7 +82,9 @@ def unseen_labels(figure: Figure) -> set[Text]:
     return labels
 
 
-@pytest.mark.parametrize("name", ["roc", "confusion", "calibration", "comparison"])
+@pytest.mark.parametrize(
+    "name", ["roc", "confusion", "calibration", "reliability", "comparison"]
+)
 def test_no_text_is_cut_or_covers_another(
     name: str, figures: dict[str, Figure]
 ) -> None:
@@ -107,7 +110,9 @@ def test_no_text_is_cut_or_covers_another(
     assert overlapping == []
 
 
-@pytest.mark.parametrize("name", ["roc", "confusion", "calibration", "comparison"])
+@pytest.mark.parametrize(
+    "name", ["roc", "confusion", "calibration", "reliability", "comparison"]
+)
 def test_text_is_large_enough_for_a_phone(
     name: str, figures: dict[str, Figure]
 ) -> None:
@@ -198,7 +203,13 @@ def test_comparison_ranks_findings_and_marks_the_undefined(
 def test_model_alone_is_drawn_alone() -> None:
     names = [(name,) for name in NIH.class_names] * 4
     figures = plot_evaluation(judge_random(names, baseline=False))
-    assert set(figures) == {"roc", "confusion", "calibration", "comparison"}
+    assert set(figures) == {
+        "roc",
+        "confusion",
+        "calibration",
+        "reliability",
+        "comparison",
+    }
     for figure in figures.values():
         assert not any("metadata" in text for text in texts_of(figure))
 
@@ -246,3 +257,39 @@ def test_look_ends_with_the_function() -> None:
 
 def test_names_are_written_with_spaces() -> None:
     assert display_name("Pleural_Thickening") == "Pleural Thickening"
+
+
+def test_reliability_has_a_curve_a_finding_and_hollow_marks_for_few(
+    judged: Evaluation, figures: dict[str, Figure]
+) -> None:
+    panel = next(
+        one for one in figures["reliability"].axes if "Mass" in one.get_title()
+    )
+    bins = judged.metrics["model"]["findings"]["Mass"]["reliability"]
+    many = [one["positive_share"] for one in bins if one["count"] >= 20]
+    few = [one["positive_share"] for one in bins if 0 < one["count"] < 20]
+    assert few
+    assert np.asarray(panel.lines[1].get_ydata()).tolist() == many
+    assert np.asarray(panel.lines[2].get_ydata()).tolist() == few
+    assert panel.lines[2].get_markerfacecolor() == "white"
+
+
+def test_finding_without_scores_has_no_reliability(judged: Evaluation) -> None:
+    scores = judged.model.scores.copy()
+    column = NIH.class_names.index("Mass")
+    scores[:, column] = np.nan
+    alone = evaluate(
+        judged.predictions[["image_id", "patient_id", "part"]].assign(
+            findings=[
+                tuple(names.split("|")) for names in judged.predictions["findings"]
+            ]
+        ),
+        Prediction(None, scores, unscored=("Mass",), why_no_answer="test"),
+        vocabulary=NIH,
+        baselines={},
+        resamples=20,
+        seed=0,
+    )
+    panels = {one.get_title(): one for one in plot_reliability(alone).axes}
+    panel = next(one for title, one in panels.items() if title.startswith("Mass\nn/a"))
+    assert [one.get_text() for one in panel.texts] == ["undefined"]
