@@ -2,13 +2,14 @@ import time
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from dualnet.evaluation.bootstrap import (
     PatientResamples,
     mean_defined,
     percentile_interval,
     resample_auroc,
+    resample_average_precision,
     resample_mean,
     resample_patients,
 )
@@ -194,3 +195,30 @@ def test_thousands_of_rows_take_seconds() -> None:
     start = time.perf_counter()
     resample_auroc(resamples, labels, scores)
     assert time.perf_counter() - start < 4  # about .1 s on an idle core
+
+
+@pytest.mark.parametrize("decimals", [1, 9])  # one decimal: many ties
+def test_resampled_average_precision_is_that_of_scikit_learn(decimals: int) -> None:
+    generator = np.random.default_rng(5)
+    labels = generator.random((120, 3)) < [0.1, 0.5, 0.02]
+    scores = np.round(generator.random((120, 3)), decimals)
+    patients = generator.integers(30, size=120).astype(str)
+    draws = resample_patients(patients, num_resamples=40, seed=0)
+    found = resample_average_precision(draws, labels, scores)
+    weights = np.concatenate(list(draws.draw()))[:, draws.codes]
+    for row, weight in enumerate(weights):
+        for column in range(3):
+            present, score = labels[:, column], scores[:, column]
+            if not weight[present].any():
+                assert np.isnan(found[row, column])
+                continue
+            expected = average_precision_score(present, score, sample_weight=weight)
+            assert abs(found[row, column] - expected) < 1e-12
+
+
+def test_resampled_average_precision_without_a_positive_is_undefined() -> None:
+    draws = resample_patients(["a", "b", "c"], num_resamples=5, seed=0)
+    found = resample_average_precision(draws, np.zeros((3, 1), bool), np.ones((3, 1)))
+    assert np.isnan(found).all()
+    everyone = resample_average_precision(draws, np.ones((3, 1), bool), np.ones((3, 1)))
+    assert everyone.tolist() == [[1.0]] * 5

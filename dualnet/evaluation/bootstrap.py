@@ -127,6 +127,30 @@ def resample_auroc(
     return np.concatenate([np.empty((0, len(ranked))), *chunks])
 
 
+def resample_average_precision(
+    resamples: PatientResamples, labels: np.ndarray, scores: np.ndarray
+) -> np.ndarray:
+    """Computes every class's average precision in every resample, with ties.
+
+    Args:
+        resamples: Draws over the rows.
+        labels: Labels present, bool, shape (n, num_classes).
+        scores: The higher the likelier, shape (n, num_classes).
+
+    Returns:
+        float64, shape (num_resamples, num_classes); NaN where no positive was drawn.
+    """
+    ordered = [
+        _order(resamples.codes, present, column)
+        for present, column in zip(labels.T, scores.T, strict=True)
+    ]
+    chunks = [
+        np.stack([_weighted_precision(weights, one) for one in ordered], axis=1)
+        for weights in resamples.draw()
+    ]
+    return np.concatenate([np.empty((0, len(ordered))), *chunks])
+
+
 def resample_mean(resamples: PatientResamples, values: np.ndarray) -> np.ndarray:
     """Computes the mean of row values, such as accuracy, in every resample.
 
@@ -220,6 +244,44 @@ def _rank(codes: np.ndarray, present: np.ndarray, scores: np.ndarray) -> _Ranked
         low=np.searchsorted(sorted_scores, scores[present], side="left"),
         high=np.searchsorted(sorted_scores, scores[present], side="right"),
     )
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """One class, highest score first, in groups of tied scores."""
+
+    rows: np.ndarray  # the patient of each row
+    positives: np.ndarray  # the patient of each positive row
+    ends: np.ndarray  # the last row of each group that has a positive
+    starts: np.ndarray  # where such a group begins among the positives
+
+
+def _order(codes: np.ndarray, present: np.ndarray, scores: np.ndarray) -> _Ordered:
+    order = np.argsort(-scores, kind="stable")
+    last_of_tie = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    positions = np.flatnonzero(present[order])
+    groups, starts = np.unique(
+        np.searchsorted(last_of_tie, positions, side="left"), return_index=True
+    )
+    return _Ordered(
+        rows=codes[order],
+        positives=codes[order][positions],
+        ends=last_of_tie[groups],
+        starts=starts,
+    )
+
+
+def _weighted_precision(weights: np.ndarray, ordered: _Ordered) -> np.ndarray:
+    if not ordered.starts.size:
+        return np.full(len(weights), np.nan)
+    called = np.cumsum(np.take(weights, ordered.rows, axis=1), axis=1)[:, ordered.ends]
+    positives = np.take(weights, ordered.positives, axis=1)
+    gained = np.add.reduceat(positives, ordered.starts, axis=1)
+    hits = np.cumsum(gained, axis=1)
+    total = hits[:, -1]
+    # a group of which no row was drawn gains nothing
+    summed = (hits / np.maximum(called, 1) * gained).sum(axis=1)
+    return np.where(total > 0, summed / np.maximum(total, 1), np.nan)
 
 
 def _weighted_auroc(weights: np.ndarray, ranked: _Ranked) -> np.ndarray:

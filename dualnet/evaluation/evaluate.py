@@ -18,6 +18,7 @@ from dualnet.evaluation.bootstrap import (
     mean_defined,
     percentile_interval,
     resample_auroc,
+    resample_average_precision,
     resample_mean,
     resample_patients,
 )
@@ -167,12 +168,14 @@ class _Resampled:
 
     Args:
         auroc: Shape (num_resamples, num_classes).
+        average_precision: Shape (num_resamples, num_classes).
         macro: Macro AUROC over the findings that are defined, (num_resamples,).
         weighted: The same, each finding counting as often as it occurs.
         rows: Columns `ROW_MEASURES`, (num_resamples, 2).
     """
 
     auroc: np.ndarray
+    average_precision: np.ndarray
     macro: np.ndarray
     weighted: np.ndarray
     rows: np.ndarray
@@ -214,12 +217,16 @@ def _resample(
 ) -> _Resampled:
     scores = prediction.scores
     said = ~np.isnan(scores).any(axis=0)
-    auroc = np.full((draws.num_resamples, scores.shape[1]), np.nan)
-    auroc[:, said] = resample_auroc(draws, truth.labels[:, said], scores[:, said])
+    auroc, precision = np.full((2, draws.num_resamples, scores.shape[1]), np.nan)
+    labels = truth.labels[:, said]
+    auroc[:, said] = resample_auroc(draws, labels, scores[:, said])
+    precision[:, said] = resample_average_precision(draws, labels, scores[:, said])
+    precision[np.isnan(auroc)] = np.nan  # of the same findings is each mean
     scored = truth.is_finding
     counts = truth.labels[:, scored].sum(axis=0)
     return _Resampled(
         auroc=auroc,
+        average_precision=precision,
         macro=mean_defined(auroc[:, scored]),
         weighted=mean_defined(auroc[:, scored], weights=counts),
         rows=_resample_rows(truth, prediction, draws),
@@ -246,8 +253,14 @@ def _score(
     macro = mean_over_findings(findings, truth)
     macro["auroc_interval"] = percentile_interval(resampled.macro).as_dict()
     macro["weighted_auroc_interval"] = percentile_interval(resampled.weighted).as_dict()
-    for name, samples in zip(truth.class_names, resampled.auroc.T, strict=True):
-        findings[name]["auroc_interval"] = percentile_interval(samples).as_dict()
+    macro["average_precision_interval"] = percentile_interval(
+        mean_defined(resampled.average_precision[:, truth.is_finding])
+    ).as_dict()
+    for measure in ("auroc", "average_precision"):
+        drawn = getattr(resampled, measure)
+        for name, samples in zip(truth.class_names, drawn.T, strict=True):
+            interval = percentile_interval(samples).as_dict()
+            findings[name][f"{measure}_interval"] = interval
     if prediction.are_probabilities:
         reliable = score_probabilities(truth, prediction.scores, draws)
         macro.update(reliable.pop("macro"))
