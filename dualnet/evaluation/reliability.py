@@ -1,7 +1,8 @@
 """Are a finding's probabilities true: Brier score, log-loss, calibration error.
 
 Each finding is judged apart from the others, against the full label set. Only scores
-that are probabilities can be judged so.
+that are probabilities can be judged so. A softmax shares one radiograph's probability
+among its findings, so where several are present it says too little of each.
 """
 
 from typing import Any
