@@ -153,11 +153,14 @@ def _describe(
     *,
     enough: bool,
 ) -> str:
-    told = f"metadata only ({', '.join(fields)})"
     there = (
         f"{number_of(len(others), 'radiograph')} of "
         f"{number_of(others['patient_id'].nunique(), 'patient')}"
     )
+    if METADATA_ONLY not in predictions:
+        why = "too few patients to fit on" if fields else "the truth table tells none"
+        shares = f"those of {there}, none judged" if enough else "those of all rows"
+        return f"Baselines: the shares are {shares}. No metadata-only baseline: {why}."
     if enough:
         on = f"on {there} of the truth table, none of them judged."
     elif len(others):
@@ -170,7 +173,4 @@ def _describe(
             f"in {FOLDS} folds by patient on the rows judged, as the truth table has no "
             "others; shares are of the rows judged."
         )
-    if METADATA_ONLY in predictions:
-        return f"Baselines, {told}: fitted {on}"
-    why = "too few patients to fit on" if fields else "the truth table tells none"
-    return f"Baselines: fitted {on} No metadata-only baseline: {why}."
+    return f"Baselines, metadata only ({', '.join(fields)}): fitted {on}"
