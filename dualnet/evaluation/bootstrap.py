@@ -14,7 +14,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 LEVEL = 0.95
-CHUNK_ELEMENTS = 400_000  # draws are taken so many rows at a time: about 3 MB each
+# Draws are taken so many rows at a time, .8 MB each. Arrays of 3 MB (400,000) go back
+# to the system at every step: 1,000 resamples of 25,596 rows took 4 s instead of .7.
+CHUNK_ELEMENTS = 100_000
 
 
 @dataclass(frozen=True)
