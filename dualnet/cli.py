@@ -348,6 +348,33 @@ def judge(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Judged runs; each is compared with the first."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; none: comparison.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    training_patients: Annotated[
+        str,
+        typer.Option(
+            help="Patients that a run was fitted on: refuse, leave-out or score."
+        ),
+    ] = "refuse",
+) -> None:
+    """Compare judged runs with the first, on the same radiographs."""
+    from dualnet.jobs.compare import compare_runs
+
+    result = compare_runs(runs, part=part, out=out, training_patients=training_patients)
+    typer.echo(result.comparison.text())
+    typer.echo(f"comparison: {result.folder}")
+
+
+@app.command()
 def visualize(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,

@@ -1,9 +1,10 @@
 """The scores as rows of text, for a terminal of 100 columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from dualnet.evaluation.columns import align as _align
 from dualnet.evaluation.verdict import (
     display_baseline,
     format_interval,
@@ -185,19 +186,3 @@ def _area(scores: Mapping[str, Any], count: int) -> str:
     return (
         f"{format_number(scores['auroc'])} {format_interval(scores['auroc_interval'])}"
     )
-
-
-def _align(
-    rows: Sequence[Sequence[str]], *, left: Sequence[int], rules: Sequence[int]
-) -> str:
-    """Sets columns under each other, some to the left, a rule above some rows."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines += ["  ".join("-" * width for width in widths)] if number in rules else []
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import pandas as pd
 
 from dualnet.config import Config
@@ -15,6 +14,9 @@ from dualnet.files import sha256
 from dualnet.findings import VOCABULARIES, Vocabulary
 from dualnet.runs import RunFolder, open_run
 from dualnet.wording import number_of
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ def read_run(path: Path) -> FinishedRun:
     )
 
 
-def load_model(run: FinishedRun) -> keras.Model:
+def load_model(run: FinishedRun) -> "keras.Model":
     """Loads a run's model; nothing but Keras' own layers is loaded (`safe_mode`).
 
     Args:
@@ -78,6 +80,8 @@ def load_model(run: FinishedRun) -> keras.Model:
     Raises:
         RunError: If the file is not a model that this version can load.
     """
+    import keras  # slow, and a run can be read without
+
     try:
         model = keras.saving.load_model(run.folder.model, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:

@@ -1,0 +1,123 @@
+"""What a comparison of runs shows, in plain words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dualnet.evaluation.verdict import (
+    BEATS,
+    UNDEFINED,
+    UNSHOWN,
+    WORSE,
+    format_interval,
+    format_number,
+)
+from dualnet.wording import number_of
+
+SMALLEST_P = 0.001  # 1,000 resamples tell no more
+HALVES = {"record": "picture", "picture": "record"}
+ADDITIONS = {
+    BEATS: "The {added} adds to the {half}",
+    UNSHOWN: "The {added} is not shown to add to the {half}",
+    WORSE: "The {added} takes from the {half}",
+    UNDEFINED: "Whether the {added} adds to the {half} cannot be told",
+}
+NOT_IN_INTERVALS = (
+    "The intervals are over patients; what another seed of training would change is "
+    "not in them."
+)
+
+
+def describe_comparison(values: Mapping[str, Any]) -> list[str]:
+    """Says which run beats the first, what each half adds, and what is left out.
+
+    Args:
+        values: Plain values, as `compare` collects them.
+
+    Returns:
+        Sentences, the comparisons first.
+    """
+    lines = []
+    for name, difference in values["differences"].items():
+        lines += [_against_first(values, name), _by_finding(difference)]
+    lines += [_addition(one) for one in values["additions"]]
+    return [*lines, NOT_IN_INTERVALS]
+
+
+def format_p(value: float | None) -> str:
+    """Returns a p-value with three digits, `<0.001` or `n/a`.
+
+    Example:
+        >>> format_p(0.0123), format_p(0.0001), format_p(None)
+        ('0.012', '<0.001', 'n/a')
+    """
+    if value is None:
+        return "n/a"
+    return f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Joins words as in a sentence.
+
+    Args:
+        words: Some, or none.
+
+    Returns:
+        The words with commas and `and`, or `none`.
+
+    Example:
+        >>> join_words(["Edema", "Mass", "Nodule"])
+        'Edema, Mass and Nodule'
+    """
+    if len(words) < 2:
+        return "".join(words) or "none"
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _against_first(values: Mapping[str, Any], name: str) -> str:
+    reference = values["reference"]
+    difference = values["differences"][name]
+    areas = [
+        format_number(values["runs"][one]["macro"]["auroc"])
+        for one in (name, reference)
+    ]
+    area = difference["macro"]["auroc"]
+    count = len(values["differences"])
+    corrected = f", corrected for {count} runs" if count > 1 else ""
+    return (
+        f"{name} {difference['outcome']} {reference} by macro AUROC: {areas[0]} to "
+        f"{areas[1]}, difference {_describe_difference(area)}, "
+        f"p {format_p(area['p_holm'])}{corrected}."
+    )
+
+
+def _by_finding(difference: Mapping[str, Any]) -> str:
+    outcomes = {
+        name.replace("_", " "): one["outcome"]
+        for name, one in difference["findings"].items()
+        if "outcome" in one
+    }
+    better, worse, undefined = (
+        [name for name, found in outcomes.items() if found == kind]
+        for kind in (BEATS, WORSE, UNDEFINED)
+    )
+    untold = f"; cannot be told for {join_words(undefined)}" if undefined else ""
+    return (
+        f"  By finding, corrected for {number_of(len(outcomes), 'finding')}: better "
+        f"for {join_words(better)}; worse for {join_words(worse)}{untold}."
+    )
+
+
+def _addition(addition: Mapping[str, Any]) -> str:
+    added = addition["added"]
+    said = ADDITIONS[addition["outcome"]].format(added=added, half=HALVES[added])
+    area = addition["macro"]["auroc"]
+    return (
+        f"{said}: {_describe_difference(area)} macro AUROC ({addition['with']} less "
+        f"{addition['without']}, which differ in nothing else), "
+        f"p {format_p(area['p_holm'])}."
+    )
+
+
+def _describe_difference(values: Mapping[str, Any]) -> str:
+    number = format_number(values["difference"], sign=True)
+    return f"{number} {format_interval(values, sign=True)}"

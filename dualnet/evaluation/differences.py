@@ -1,0 +1,248 @@
+"""Paired differences between predictions of the same radiographs.
+
+All predictions are scored on the same resamples of patients, so that their differences,
+draw by draw, are paired. Findings are tested by DeLong with patients taken whole, and
+their p-values corrected for how many findings there are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dualnet.evaluation.bootstrap import (
+    PatientResamples,
+    mean_defined,
+    percentile_interval,
+    resample_auroc,
+)
+from dualnet.evaluation.bootstrap_precision import resample_average_precision
+from dualnet.evaluation.delong import compare_auroc_per_class
+from dualnet.evaluation.metrics import average_precision
+from dualnet.evaluation.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from dualnet.evaluation.verdict import UNDEFINED, UNSHOWN, outcome
+from dualnet.scores import auroc_per_class
+
+SIGNIFICANCE = 0.05
+AUROC, PRECISION = "auroc", "average_precision"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedRows:
+    """What predictions are compared on.
+
+    Args:
+        labels: Labels present, bool, shape (n, num_classes).
+        class_names: Names of the columns.
+        negative: The class without any finding; it may be absent.
+        resamples: Draws of patients over the rows.
+    """
+
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    negative: str
+    resamples: PatientResamples
+
+    @property
+    def is_finding(self) -> np.ndarray:
+        """Which columns the means take: all but the negative class."""
+        return np.array([name != self.negative for name in self.class_names])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """One prediction's scores, whole and in every resample.
+
+    The last entry of each array is the mean over the findings whose AUROC is defined.
+
+    Args:
+        scores: What the rows are ranked by, shape (n, num_classes).
+        whole: For `auroc` and `average_precision`, shape (num_classes + 1,).
+        drawn: Likewise in every resample, shape (num_resamples, num_classes + 1).
+    """
+
+    scores: np.ndarray
+    whole: Mapping[str, np.ndarray]
+    drawn: Mapping[str, np.ndarray]
+
+
+def score(rows: JudgedRows, scores: np.ndarray) -> Scored:
+    """Scores one prediction, whole and in every resample.
+
+    Args:
+        rows: What is compared on.
+        scores: The higher the likelier, finite, shape (n, num_classes).
+
+    Returns:
+        The scores; NaN where undefined.
+    """
+    columns = zip(rows.labels.T, scores.T, strict=True)
+    whole = {
+        AUROC: auroc_per_class(rows.labels, scores)[np.newaxis],
+        PRECISION: np.array([[average_precision(*column) for column in columns]]),
+    }
+    drawn = {
+        AUROC: resample_auroc(rows.resamples, rows.labels, scores),
+        PRECISION: resample_average_precision(rows.resamples, rows.labels, scores),
+    }
+    return Scored(
+        scores=scores,
+        whole={name: values[0] for name, values in _with_means(rows, whole).items()},
+        drawn=_with_means(rows, drawn),
+    )
+
+
+def describe_scored(rows: JudgedRows, scored: Scored) -> dict[str, Any]:
+    """Lists one prediction's scores as plain values.
+
+    Args:
+        rows: What is compared on.
+        scored: The prediction's scores.
+
+    Returns:
+        `macro` and `findings` (by class name), each with `auroc`, `auroc_interval`,
+        `average_precision` and `average_precision_interval`; a finding with
+        `n_positive` and `n_negative` too. NaN where undefined.
+    """
+    entries = [
+        _describe_column(scored, column) for column in range(len(rows.class_names) + 1)
+    ]
+    counts = [
+        {"n_positive": int(present.sum()), "n_negative": int((~present).sum())}
+        for present in rows.labels.T
+    ]
+    findings = {
+        name: {**count, **entry}
+        for name, count, entry in zip(
+            rows.class_names, counts, entries[:-1], strict=True
+        )
+    }
+    return {"macro": entries[-1], "findings": findings}
+
+
+def subtract(rows: JudgedRows, one: Scored, other: Scored) -> dict[str, Any]:
+    """Takes one prediction's scores minus another's, with intervals and tests.
+
+    Args:
+        rows: What is compared on.
+        one: Scores.
+        other: What is taken off.
+
+    Returns:
+        `macro` and `findings` (by class name), each with `auroc` and
+        `average_precision`: `difference`, the ends `low` and `high` of its interval,
+        `undefined_resamples`. The AUROC has `p_value` besides: of a finding by DeLong
+        (with its `standard_error`), of the mean by the bootstrap. A finding has
+        `p_holm` and `p_benjamini_hochberg`, corrected over all findings, and an
+        `outcome`, read after Holm's correction; the negative class is not among them.
+        NaN where undefined.
+    """
+    entries = [
+        _subtract_column(one, other, column)
+        for column in range(len(rows.class_names) + 1)
+    ]
+    *findings, macro = entries
+    samples = one.drawn[AUROC][:, -1] - other.drawn[AUROC][:, -1]
+    macro[AUROC]["p_value"] = bootstrap_p_value(samples)
+    _add_tests(rows, one, other, findings)
+    by_name = dict(zip(rows.class_names, findings, strict=True))
+    return {"macro": macro, "findings": by_name}
+
+
+def bootstrap_p_value(samples: np.ndarray) -> float:
+    """Tests whether a score differs from zero, by how often its resamples do.
+
+    Args:
+        samples: One difference a resample, NaN where undefined, shape (num_resamples,).
+
+    Returns:
+        Twice the share of resamples on the rarer side of zero, zero on both, counted
+        with one more on each side, so never 0 and at most 1; NaN where the interval is
+        undefined.
+
+    Example:
+        >>> bootstrap_p_value(np.full(999, 0.1))
+        0.002
+
+    Reference:
+        Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 4.4
+        and equation 4.11 for the added one.
+    """
+    if np.isnan(percentile_interval(samples).low):
+        return float("nan")
+    defined = samples[~np.isnan(samples)]
+    rarer = min((defined <= 0).sum(), (defined >= 0).sum())
+    return float(min(1, 2 * (1 + rarer) / (defined.size + 1)))
+
+
+def outcome_after_correction(difference: Mapping[str, Any], p_value: float) -> str:
+    """Reads a difference: its interval and its corrected p-value must both show it.
+
+    Args:
+        difference: With its interval's ends `low` and `high`, None where undefined.
+        p_value: Corrected for how many were looked at, NaN where undefined.
+
+    Returns:
+        As `dualnet.evaluation.verdict.outcome`.
+
+    Example:
+        >>> outcome_after_correction({"low": 0.01, "high": 0.03}, 0.2)
+        'is not shown to beat'
+    """
+    if np.isnan(p_value):
+        return UNDEFINED
+    found = outcome(difference)
+    return found if p_value < SIGNIFICANCE or found == UNDEFINED else UNSHOWN
+
+
+def _with_means(
+    rows: JudgedRows, values: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Adds the findings' mean as a last column, over those whose AUROC is defined."""
+    counted = rows.is_finding & ~np.isnan(values[AUROC])
+    return {
+        name: np.column_stack([one, mean_defined(np.where(counted, one, np.nan))])
+        for name, one in values.items()
+    }
+
+
+def _describe_column(scored: Scored, column: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    for name in (AUROC, PRECISION):
+        entry[name] = float(scored.whole[name][column])
+        interval = percentile_interval(scored.drawn[name][:, column])
+        entry[f"{name}_interval"] = interval.as_dict()
+    return entry
+
+
+def _subtract_column(one: Scored, other: Scored, column: int) -> dict[str, Any]:
+    entry = {}
+    for name in (AUROC, PRECISION):
+        samples = one.drawn[name][:, column] - other.drawn[name][:, column]
+        entry[name] = {
+            "difference": float(one.whole[name][column] - other.whole[name][column]),
+            **percentile_interval(samples).as_dict(),
+        }
+    return entry
+
+
+def _add_tests(
+    rows: JudgedRows, one: Scored, other: Scored, findings: list[dict[str, Any]]
+) -> None:
+    """Adds each class's test, corrected over the findings, and how it came out."""
+    tests = compare_auroc_per_class(
+        rows.labels, other.scores, one.scores, patients=rows.resamples.codes
+    )
+    p_values = np.array([test.p_value for test in tests])
+    family = np.where(rows.is_finding, p_values, np.nan)
+    holm, benjamini_hochberg = adjust_holm(family), adjust_benjamini_hochberg(family)
+    for column, (entry, test) in enumerate(zip(findings, tests, strict=True)):
+        entry[AUROC] |= {
+            "standard_error": test.standard_error,
+            "p_value": test.p_value,
+            "p_holm": float(holm[column]),
+            "p_benjamini_hochberg": float(benjamini_hochberg[column]),
+        }
+        if rows.is_finding[column]:
+            entry["outcome"] = outcome_after_correction(entry[AUROC], holm[column])
