@@ -143,19 +143,16 @@ def _draw_mean(axes: Axes, macro: Mapping[str, Any], row: int, look: Look) -> No
     if area is None:
         axes.text(0.5, row, "n/a", va="center", size=11)
         return
-    right = area
     if ends["low"] is not None:
-        right = ends["high"]
-        axes.plot(
-            (ends["low"], ends["high"]), (row, row), color=look.color, linewidth=2.4
-        )
+        interval = (ends["low"], ends["high"])
+        axes.plot(interval, (row, row), color=look.color, linewidth=2.4)
     axes.plot(area, row, color=look.color, marker=look.marker, markersize=8)
     axes.annotate(
         f"{area:.3f}",
-        (right, row),
-        xytext=(6, 0),
+        (area, row),
+        xytext=(0, 7),
         textcoords="offset points",
-        va="center",
+        ha="center",
         size=11,
     )
 
@@ -170,8 +167,8 @@ def _ranked_findings(values: Mapping[str, Any]) -> list[str]:
     names = [name for name in values["class_names"] if name != values["negative"]]
     gains = {name: findings[name]["auroc"]["difference"] for name in names}
     return sorted(
-        names, key=lambda name: -np.inf if gains[name] is None else gains[name]
-    )[::-1]
+        names, key=lambda name: np.inf if gains[name] is None else -gains[name]
+    )
 
 
 def _ends(blocks: Any) -> tuple[float, float]:
