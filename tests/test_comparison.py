@@ -66,7 +66,7 @@ def compared(rows: JudgedRows) -> Comparison:
 
 
 def test_each_run_is_compared_with_the_first(compared: Comparison) -> None:
-    values = compared.values
+    values = compared.metrics
     assert values["reference"] == "image"
     assert list(values["differences"]) == ["fused", "stranger"]
     assert values["verdict"]["outcomes"] == {
@@ -80,7 +80,7 @@ def test_each_run_is_compared_with_the_first(compared: Comparison) -> None:
 
 
 def test_means_are_corrected_over_the_runs(compared: Comparison) -> None:
-    areas = [one["macro"]["auroc"] for one in compared.values["differences"].values()]
+    areas = [one["macro"]["auroc"] for one in compared.metrics["differences"].values()]
     # 99 resamples, all on one side: 2 / 100, and twice that by Holm for two runs
     assert [area["p_value"] for area in areas] == [0.02, 0.02]
     assert [area["p_holm"] for area in areas] == [0.04, 0.04]
@@ -122,13 +122,13 @@ def test_additions_are_told_whichever_run_is_first(
 def test_runs_that_differ_in_more_add_nothing(rows: JudgedRows) -> None:
     fused = make_run(rows, "fused", 2.5, modality="fused", sibling="one")
     image = make_run(rows, "image", 1.0, modality="image", sibling="other")
-    assert compare(rows, [image, fused]).values["additions"] == []
+    assert compare(rows, [image, fused]).metrics["additions"] == []
 
 
 def test_undefined_finding_is_not_available(compared: Comparison) -> None:
     line = next(line for line in compared.text().splitlines() if "Hernia" in line)
     assert line.split() == ["Hernia", "0", "n/a", "n/a", "n/a"]
-    hernia = compared.values["differences"]["fused"]["findings"]["Hernia"]
+    hernia = compared.metrics["differences"]["fused"]["findings"]["Hernia"]
     assert hernia["auroc"]["p_holm"] is None
     assert hernia["outcome"] == "cannot be compared with"
     assert "Mean of 13 of 14" in compared.text()
@@ -138,7 +138,7 @@ def test_one_class_rows_are_compared_without_a_crash() -> None:
     rows = make_rows(40)
     rows.labels[:] = np.array(NIH.class_names) == "Mass"
     found = compare(rows, [make_run(rows, name, 1) for name in ("one", "other")])
-    assert found.values["verdict"]["outcomes"] == {"other": "cannot be compared with"}
+    assert found.metrics["verdict"]["outcomes"] == {"other": "cannot be compared with"}
     assert found.verdict[0].startswith(
         "other cannot be compared with one by macro AUROC: n/a to n/a, difference n/a "
     )
@@ -177,7 +177,7 @@ def test_table_has_a_row_a_run_and_class(compared: Comparison) -> None:
     table = compared.table()
     assert len(table) == 3 * 16
     mean = table[(table["run"] == "fused") & (table["finding"] == "Mean")].iloc[0]
-    macro = compared.values["differences"]["fused"]["macro"]
+    macro = compared.metrics["differences"]["fused"]["macro"]
     assert mean["auroc_difference"] == macro["auroc"]["difference"]
     assert mean["average_precision_difference_low"] == macro["average_precision"]["low"]
     assert mean["outcome"] == "beats"
@@ -189,11 +189,11 @@ def test_table_has_a_row_a_run_and_class(compared: Comparison) -> None:
 def test_values_are_json_without_nan_and_the_same_twice(
     compared: Comparison, rows: JudgedRows, tmp_path: Path
 ) -> None:
-    write_json(tmp_path / "compare.json", compared.values)
-    assert json.loads((tmp_path / "compare.json").read_text()) == compared.values
+    write_json(tmp_path / "compare.json", compared.metrics)
+    assert json.loads((tmp_path / "compare.json").read_text()) == compared.metrics
     runs = [
         make_run(rows, "image", 1.0, modality="image", sibling="one"),
         make_run(rows, "fused", 2.5, modality="fused", sibling="one"),
         make_run(rows, "stranger", 0.0),
     ]
-    assert json.dumps(compare(rows, runs).values) == json.dumps(compared.values)
+    assert json.dumps(compare(rows, runs).metrics) == json.dumps(compared.metrics)

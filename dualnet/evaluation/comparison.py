@@ -54,23 +54,23 @@ class Comparison:
     """Runs compared.
 
     Args:
-        values: All numbers as plain values for JSON, `None` where undefined.
+        metrics: All numbers as plain values for JSON, `None` where undefined.
     """
 
-    values: dict[str, Any]
+    metrics: dict[str, Any]
 
     @property
     def verdict(self) -> list[str]:
         """Plain sentences: which run beats the first, and which is not shown to."""
-        return self.values["verdict"]["lines"]
+        return self.metrics["verdict"]["lines"]
 
     def table(self) -> pd.DataFrame:
         """Returns a row a run and finding: scores, and the difference to the first."""
-        return comparison_table(self.values)
+        return comparison_table(self.metrics)
 
     def text(self) -> str:
         """Returns a caution if one is due, the tables and the verdict."""
-        return format_comparison(self.values)
+        return format_comparison(self.metrics)
 
 
 def compare(
@@ -103,7 +103,7 @@ def compare(
         if name != reference
     }
     _correct(list(differences.values()))
-    values = _plain(
+    metrics = _plain(
         {
             "caution": caution,
             "num_images": len(rows.labels),
@@ -124,11 +124,11 @@ def compare(
             "additions": _find_additions(rows, runs, scored),
         }
     )
-    values["verdict"] = {
+    metrics["verdict"] = {
         "outcomes": {name: one["outcome"] for name, one in differences.items()},
-        "lines": describe_comparison(values),
+        "lines": describe_comparison(metrics),
     }
-    return Comparison(values=values)
+    return Comparison(metrics=metrics)
 
 
 def _describe_run(

@@ -7,7 +7,11 @@ from typing import Any
 import pandas as pd
 
 from dualnet.evaluation.columns import align
-from dualnet.evaluation.comparison_verdict import format_p, join_words
+from dualnet.evaluation.comparison_verdict import (
+    describe_difference,
+    format_p,
+    join_words,
+)
 from dualnet.evaluation.table import COLUMNS
 from dualnet.evaluation.verdict import BEATS, WORSE, format_interval, format_number
 from dualnet.wording import number_of
@@ -18,11 +22,11 @@ WORDS = {BEATS: "better", WORSE: "worse"}
 MEASURES = ("auroc", "average_precision")
 
 
-def comparison_table(values: Mapping[str, Any]) -> pd.DataFrame:
+def comparison_table(metrics: Mapping[str, Any]) -> pd.DataFrame:
     """Lists every run's score of every class, and its difference to the first run.
 
     Args:
-        values: Plain values, as `compare` collects them.
+        metrics: Plain values, as `compare` collects them.
 
     Returns:
         A row a run and class, after the classes of each run their mean: `run`,
@@ -32,8 +36,8 @@ def comparison_table(values: Mapping[str, Any]) -> pd.DataFrame:
         the first run's differences to itself.
     """
     rows = []
-    for name, run in values["runs"].items():
-        difference = values["differences"].get(name, {})
+    for name, run in metrics["runs"].items():
+        difference = metrics["differences"].get(name, {})
         entries = {**run["findings"], MEAN: run["macro"]}
         differences = {
             **difference.get("findings", {}),
@@ -48,26 +52,26 @@ def comparison_table(values: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"n_positive": "Int64", "n_negative": "Int64"})
 
 
-def format_comparison(values: Mapping[str, Any]) -> str:
+def format_comparison(metrics: Mapping[str, Any]) -> str:
     """Writes the caution, if one is due, what was compared, the tables, the verdict.
 
     Args:
-        values: Plain values, as `compare` collects them.
+        metrics: Plain values, as `compare` collects them.
 
     Returns:
         Lines of at most `COLUMNS` characters, if the runs' names are short.
     """
-    last = len(values["class_names"]) + 1
+    last = len(metrics["class_names"]) + 1
     blocks = [
-        _fill(values["caution"] or ""),
-        "\n".join(_fill(line) for line in _describe_rows(values)),
-        align(_scores_rows(values), left=(0,), rules=(1, last)),
+        _fill(metrics["caution"] or ""),
+        "\n".join(_fill(line) for line in _describe_rows(metrics)),
+        align(_scores_rows(metrics), left=(0,), rules=(1, last)),
     ]
-    for name in values["differences"]:
-        title = f"{name} less {values['reference']}"
-        cells = align(_difference_rows(values, name), left=(0, 6), rules=(1, last))
+    for name in metrics["differences"]:
+        title = f"{name} less {metrics['reference']}"
+        cells = align(_difference_rows(metrics, name), left=(0, 6), rules=(1, last))
         blocks.append(f"{title}\n{cells}")
-    blocks.append("\n".join(_fill(line) for line in values["verdict"]["lines"]))
+    blocks.append("\n".join(_fill(line) for line in metrics["verdict"]["lines"]))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -93,48 +97,48 @@ def _list_differences(entry: Mapping[str, Any]) -> dict[str, Any]:
     return row | {"outcome": entry.get("outcome")}
 
 
-def _describe_rows(values: Mapping[str, Any]) -> list[str]:
+def _describe_rows(metrics: Mapping[str, Any]) -> list[str]:
     shared = (
-        f"{number_of(values['num_images'], 'radiograph')} of "
-        f"{number_of(values['num_patients'], 'patient')} that all runs have predicted."
+        f"{number_of(metrics['num_images'], 'radiograph')} of "
+        f"{number_of(metrics['num_patients'], 'patient')} that all runs have predicted."
     )
-    fitted = values["num_fitted_left_out"]
+    fitted = metrics["num_fitted_left_out"]
     of_fitted = f"{number_of(fitted, 'radiograph')} of patients that a run was fitted on left out."
     left_out = [
         f"Left out of {name}: {run['num_left_out']:,} of "
         f"{number_of(run['num_predicted'], 'radiograph')}."
-        for name, run in values["runs"].items()
+        for name, run in metrics["runs"].items()
         if run["num_left_out"]
     ]
-    classes = values["unshared_classes"]
+    classes = metrics["unshared_classes"]
     unshared = [f"Not scored by all runs: {join_words(classes)}."] if classes else []
     return [shared, *([of_fitted] if fitted else []), *left_out, *unshared]
 
 
-def _scores_rows(values: Mapping[str, Any]) -> list[list[str]]:
-    runs = values["runs"]
+def _scores_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
+    runs = metrics["runs"]
     with_intervals = len(runs) <= RUNS_WITH_INTERVALS
     rows = [["AUROC", "n", *runs]]
-    for name in _ordered_classes(values):
+    for name in _ordered_classes(metrics):
         entries = [run["findings"][name] for run in runs.values()]
         count = f"{entries[0]['n_positive']:,}"
         cells = [_describe_area(entry, with_intervals) for entry in entries]
         rows.append([name.replace("_", " "), count, *cells])
     means = [_describe_area(run["macro"], with_intervals) for run in runs.values()]
-    return [*rows, [_name_mean(values), "", *means]]
+    return [*rows, [_name_mean(metrics), "", *means]]
 
 
-def _difference_rows(values: Mapping[str, Any], name: str) -> list[list[str]]:
-    difference = values["differences"][name]
-    counts = values["runs"][name]["findings"]
-    interval = f"[{values['intervals']['level'] * 100:.0f} % interval]"
+def _difference_rows(metrics: Mapping[str, Any], name: str) -> list[list[str]]:
+    difference = metrics["differences"][name]
+    counts = metrics["runs"][name]["findings"]
+    interval = f"[{metrics['intervals']['level'] * 100:.0f} % interval]"
     rows = [["Finding", "n", f"AUROC {interval}", f"AP {interval}", "p", "Holm", ""]]
-    for finding in _ordered_classes(values):
+    for finding in _ordered_classes(metrics):
         cells = _difference_cells(difference["findings"][finding])
         count = f"{counts[finding]['n_positive']:,}"
         rows.append([finding.replace("_", " "), count, *cells])
     macro = {**difference["macro"], "outcome": difference["outcome"]}
-    return [*rows, [_name_mean(values), "", *_difference_cells(macro)]]
+    return [*rows, [_name_mean(metrics), "", *_difference_cells(macro)]]
 
 
 def _difference_cells(entry: Mapping[str, Any]) -> list[str]:
@@ -142,16 +146,11 @@ def _difference_cells(entry: Mapping[str, Any]) -> list[str]:
     # the negative class is none of the findings that are corrected for
     corrected = format_p(area["p_holm"]) if "outcome" in entry else ""
     return [
-        *(_describe_difference(entry[measure]) for measure in MEASURES),
+        *(describe_difference(entry[measure]) for measure in MEASURES),
         format_p(area["p_value"]),
         corrected,
         WORDS.get(entry.get("outcome", ""), ""),
     ]
-
-
-def _describe_difference(found: Mapping[str, Any]) -> str:
-    number = format_number(found["difference"], sign=True)
-    return f"{number} {format_interval(found, sign=True)}"
 
 
 def _describe_area(entry: Mapping[str, Any], with_interval: bool) -> str:
@@ -161,14 +160,14 @@ def _describe_area(entry: Mapping[str, Any], with_interval: bool) -> str:
     return f"{number} {format_interval(entry['auroc_interval'])}"
 
 
-def _ordered_classes(values: Mapping[str, Any]) -> list[str]:
+def _ordered_classes(metrics: Mapping[str, Any]) -> list[str]:
     """The findings, then the negative class if it is scored."""
-    return sorted(values["class_names"], key=lambda name: name == values["negative"])
+    return sorted(metrics["class_names"], key=lambda name: name == metrics["negative"])
 
 
-def _name_mean(values: Mapping[str, Any]) -> str:
-    areas = next(iter(values["runs"].values()))["findings"]
-    findings = [area for name, area in areas.items() if name != values["negative"]]
+def _name_mean(metrics: Mapping[str, Any]) -> str:
+    areas = next(iter(metrics["runs"].values()))["findings"]
+    findings = [area for name, area in areas.items() if name != metrics["negative"]]
     defined = sum(area["auroc"] is not None for area in findings)
     return f"Mean of {defined} of {len(findings)}"
 

@@ -27,19 +27,19 @@ NOT_IN_INTERVALS = (
 )
 
 
-def describe_comparison(values: Mapping[str, Any]) -> list[str]:
+def describe_comparison(metrics: Mapping[str, Any]) -> list[str]:
     """Says which run beats the first, what each half adds, and what is left out.
 
     Args:
-        values: Plain values, as `compare` collects them.
+        metrics: Plain values, as `compare` collects them.
 
     Returns:
         Sentences, the comparisons first.
     """
     lines = []
-    for name, difference in values["differences"].items():
-        lines += [_against_first(values, name), _by_finding(difference)]
-    lines += [_addition(one) for one in values["additions"]]
+    for name, difference in metrics["differences"].items():
+        lines += [_against_first(metrics, name), _by_finding(difference)]
+    lines += [_addition(one) for one in metrics["additions"]]
     return [*lines, NOT_IN_INTERVALS]
 
 
@@ -53,6 +53,17 @@ def format_p(value: float | None) -> str:
     if value is None:
         return "n/a"
     return f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
+
+
+def describe_difference(found: Mapping[str, Any]) -> str:
+    """Returns a difference with its interval in brackets.
+
+    Example:
+        >>> describe_difference({"difference": 0.05, "low": 0.02, "high": 0.09})
+        '+0.050 [+0.020, +0.090]'
+    """
+    number = format_number(found["difference"], sign=True)
+    return f"{number} {format_interval(found, sign=True)}"
 
 
 def join_words(words: Sequence[str]) -> str:
@@ -73,19 +84,19 @@ def join_words(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _against_first(values: Mapping[str, Any], name: str) -> str:
-    reference = values["reference"]
-    difference = values["differences"][name]
+def _against_first(metrics: Mapping[str, Any], name: str) -> str:
+    reference = metrics["reference"]
+    difference = metrics["differences"][name]
     areas = [
-        format_number(values["runs"][one]["macro"]["auroc"])
+        format_number(metrics["runs"][one]["macro"]["auroc"])
         for one in (name, reference)
     ]
     area = difference["macro"]["auroc"]
-    count = len(values["differences"])
+    count = len(metrics["differences"])
     corrected = f", corrected for {count} runs" if count > 1 else ""
     return (
         f"{name} {difference['outcome']} {reference} by macro AUROC: {areas[0]} to "
-        f"{areas[1]}, difference {_describe_difference(area)}, "
+        f"{areas[1]}, difference {describe_difference(area)}, "
         f"p {format_p(area['p_holm'])}{corrected}."
     )
 
@@ -112,12 +123,7 @@ def _addition(addition: Mapping[str, Any]) -> str:
     said = ADDITIONS[addition["outcome"]].format(added=added, half=HALVES[added])
     area = addition["macro"]["auroc"]
     return (
-        f"{said}: {_describe_difference(area)} macro AUROC ({addition['with']} less "
+        f"{said}: {describe_difference(area)} macro AUROC ({addition['with']} less "
         f"{addition['without']}, which differ in nothing else), "
         f"p {format_p(area['p_holm'])}."
     )
-
-
-def _describe_difference(values: Mapping[str, Any]) -> str:
-    number = format_number(values["difference"], sign=True)
-    return f"{number} {format_interval(values, sign=True)}"

@@ -95,9 +95,9 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         comparison: What to write.
     """
     write_table(folder / "compare.csv", comparison.table())
-    for name, figure in plot_comparison(comparison.values).items():
+    for name, figure in plot_comparison(comparison.metrics).items():
         save_figure(figure, folder / "figures" / f"{name}.png")
-    write_json(folder / "compare.json", comparison.values)
+    write_json(folder / "compare.json", comparison.metrics)
 
 
 def _read_all(paths: Sequence[Path], part: str) -> list[Predicted]:

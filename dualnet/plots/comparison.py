@@ -25,32 +25,32 @@ ROW = 0.46  # inches
 EACH = 0.15  # inches that each run after the first two adds to a row
 
 
-def plot_comparison(values: Mapping[str, Any]) -> dict[str, Figure]:
+def plot_comparison(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     """Draws every figure of a comparison.
 
     Args:
-        values: Plain values, as `dualnet.evaluation.comparison.compare` collects them.
+        metrics: Plain values, as `dualnet.evaluation.comparison.compare` collects them.
 
     Returns:
         The figures by their file name, without suffix.
     """
-    return {"differences": plot_differences(values), "macro": plot_macro(values)}
+    return {"differences": plot_differences(metrics), "macro": plot_macro(metrics)}
 
 
 @styled
-def plot_differences(values: Mapping[str, Any]) -> Figure:
+def plot_differences(metrics: Mapping[str, Any]) -> Figure:
     """Draws every finding's AUROC less the first run's, with its interval.
 
     Args:
-        values: Plain values, as `compare` collects them.
+        metrics: Plain values, as `compare` collects them.
 
     Returns:
         A figure with a row a finding, largest difference of the first compared run on
         top, and the mean below. A filled marker is a difference that is shown after
         correction, an open one is not.
     """
-    differences = values["differences"]
-    rows = _ranked_findings(values)
+    differences = metrics["differences"]
+    rows = _ranked_findings(metrics)
     height = (ROW + EACH * max(0, len(differences) - 2)) * (len(rows) + 1)
     figure = new_figure(8, height + 2.6)
     axes = figure.subplots()
@@ -58,7 +58,7 @@ def plot_differences(values: Mapping[str, Any]) -> Figure:
     for number, (name, difference) in enumerate(differences.items()):
         entries = [*(difference["findings"][one] for one in rows), difference]
         _draw_run(axes, name, entries, number, len(differences))
-    counts = next(iter(values["runs"].values()))["findings"]
+    counts = next(iter(metrics["runs"].values()))["findings"]
     labels = [
         f"{display_name(name)} (n={counts[name]['n_positive']:,})" for name in rows
     ]
@@ -69,7 +69,7 @@ def plot_differences(values: Mapping[str, Any]) -> Figure:
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("Difference in AUROC, 95 % interval by patient")
     figure.suptitle(
-        f"AUROC by finding, less that of {values['reference']}\n{_describe_rows(values)}"
+        f"AUROC by finding, less that of {metrics['reference']}\n{_describe_rows(metrics)}"
     )
     axes.plot([], [], "o", color=style.TEXT, label="shown after correction")
     axes.plot([], [], "o", color=style.TEXT, markerfacecolor="white", label="not shown")
@@ -80,16 +80,16 @@ def plot_differences(values: Mapping[str, Any]) -> Figure:
 
 
 @styled
-def plot_macro(values: Mapping[str, Any]) -> Figure:
+def plot_macro(metrics: Mapping[str, Any]) -> Figure:
     """Draws every run's mean AUROC over the findings, with its interval.
 
     Args:
-        values: Plain values, as `compare` collects them.
+        metrics: Plain values, as `compare` collects them.
 
     Returns:
         A figure with a row a run, in the order given.
     """
-    runs = values["runs"]
+    runs = metrics["runs"]
     figure = new_figure(8, 0.5 * len(runs) + 2)
     axes = figure.subplots()
     axes.axvline(0.5, color=style.CHANCE.color, linestyle=":")
@@ -109,7 +109,7 @@ def plot_macro(values: Mapping[str, Any]) -> Figure:
     axes.set_xlabel(
         "Mean AUROC of the findings, 95 % interval by patient; .5 is chance"
     )
-    figure.suptitle(f"Mean AUROC by run\n{_describe_rows(values)}")
+    figure.suptitle(f"Mean AUROC by run\n{_describe_rows(metrics)}")
     return figure
 
 
@@ -161,10 +161,10 @@ def _look(number: int) -> Look:
     return LOOKS[number % len(LOOKS)]
 
 
-def _ranked_findings(values: Mapping[str, Any]) -> list[str]:
+def _ranked_findings(metrics: Mapping[str, Any]) -> list[str]:
     """Findings by how much the first compared run gains, the undefined last."""
-    findings = next(iter(values["differences"].values()))["findings"]
-    names = [name for name in values["class_names"] if name != values["negative"]]
+    findings = next(iter(metrics["differences"].values()))["findings"]
+    names = [name for name in metrics["class_names"] if name != metrics["negative"]]
     gains = {name: findings[name]["auroc"]["difference"] for name in names}
     return sorted(
         names, key=lambda name: np.inf if gains[name] is None else -gains[name]
@@ -184,8 +184,8 @@ def _ends(blocks: Any) -> tuple[float, float]:
     return min(values, default=0.5), max(values, default=0.5)
 
 
-def _describe_rows(values: Mapping[str, Any]) -> str:
+def _describe_rows(metrics: Mapping[str, Any]) -> str:
     return (
-        f"{number_of(values['num_images'], 'radiograph')} of "
-        f"{number_of(values['num_patients'], 'patient')}"
+        f"{number_of(metrics['num_images'], 'radiograph')} of "
+        f"{number_of(metrics['num_patients'], 'patient')}"
     )
