@@ -1,11 +1,10 @@
-"""Judging many radiographs: pictures a second, memory, and the patient bootstrap.
+"""Judging many radiographs: pictures a second, and memory.
 
     python benchmarks/evaluation.py --draws 15000
 
 Predicts draws from a small cache with an untrained model of full size, which costs what
 a trained one costs: first beside the same batches held in memory, in interleaved rounds,
-then all of the draws at once, for the memory. Afterwards 1,000 patient resamples of 15
-AUROCs on as many rows as NIH's official test has, beside scikit-learn in a loop.
+then all of the draws at once, for the memory. `bootstrap.py` measures the intervals.
 """
 
 import argparse
@@ -19,20 +18,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from rounds import describe_machine, describe_rate, describe_ratio, run_rounds
-from sklearn.metrics import roc_auc_score
 
 from dualnet.data.batches import Batches, ImageSource
 from dualnet.data.cache import Cache, prepare_cache
 from dualnet.data.phantom import make_phantom
 from dualnet.data.readers import read_records
-from dualnet.evaluation.bootstrap import resample_auroc, resample_patients
 from dualnet.evaluation.evaluate import predict_probabilities
 from dualnet.findings import NIH
 from dualnet.models.dual import build_dual_classifier
 
 NUM_FEATURES = 8
-OFFICIAL_TEST_ROWS, OFFICIAL_TEST_PATIENTS = 25_596, 2_797
-RESAMPLES = 1000
 WARM_UP_DRAWS = 1000
 MEBIBYTE = 2**20
 
@@ -119,34 +114,6 @@ def measure_draws(
     print(f"  growth {rows[1][1] - rows[0][1]:+,.0f} MiB")
 
 
-def compare_bootstrap(rows: int) -> None:
-    """Prints the seconds of the patient bootstrap and of scikit-learn in a loop."""
-    generator = np.random.default_rng(0)
-    labels = generator.random((rows, 15)) < generator.uniform(0.005, 0.4, 15)
-    scores = generator.random((rows, 15)).astype(np.float32)
-    patients = generator.integers(OFFICIAL_TEST_PATIENTS, size=rows)
-    resamples = resample_patients(patients, num_resamples=RESAMPLES, seed=0)
-    began = time.perf_counter()
-    found = resample_auroc(resamples, labels, scores)
-    ours = time.perf_counter() - began
-    weights = next(resamples.draw())[:3, resamples.codes]
-    began = time.perf_counter()
-    expected = [
-        [
-            roc_auc_score(labels[:, column], scores[:, column], sample_weight=weight)
-            for column in range(15)
-        ]
-        for weight in weights
-    ]
-    loop = (time.perf_counter() - began) / len(weights) * RESAMPLES
-    error = np.abs(found[: len(weights)] - expected).max()
-    print(
-        f"  {RESAMPLES:,} resamples of 15 AUROCs on {rows:,} rows: {ours:.1f} s; "
-        f"scikit-learn {loop:.0f} s (from {len(weights)} resamples), "
-        f"{loop / ours:.0f} times; largest difference {error:.0e}"
-    )
-
-
 def main() -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -170,8 +137,6 @@ def main() -> None:
         print(f"Prediction, {options.image_branch}, batches of {options.batch_size}")
         compare_feeding(model, cache, options)
         measure_draws(model, cache, options)
-    print("Patient bootstrap")
-    compare_bootstrap(OFFICIAL_TEST_ROWS)
     print(describe_machine())
 
 
