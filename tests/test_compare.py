@@ -1,6 +1,7 @@
 """`dualnet compare`: what it reads, what it refuses, what it writes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from compare_cases import (
     skilled_scores,
     write_judged,
 )
+from run_cases import configure
 
 from dualnet.cli import main
 from dualnet.jobs.compare import compare_runs
@@ -64,6 +66,28 @@ def test_runs_are_compared_and_written(
     text = capsys.readouterr().out
     assert "other beats one by macro AUROC" in text
     assert text.splitlines()[-1] == f"comparison: {out}"
+
+
+def test_what_evaluate_writes_is_what_is_compared(
+    small_phantom: Path, tmp_path: Path
+) -> None:
+    from dualnet.jobs.evaluate import evaluate_run
+    from dualnet.jobs.train import train_run
+
+    options = ("split.rare_findings=train", "model.modality=metadata")
+    config = configure(small_phantom, tmp_path / "cache", *options)
+    run = train_run(config, tmp_path / "run")
+    evaluated = evaluate_run(run.path).evaluation.metrics["model"]
+    twin = shutil.copytree(run.path, tmp_path / "twin")
+    found = compare_runs([run.path, twin], out=tmp_path / "out").comparison.metrics
+    assert found["runs"]["twin"]["macro"]["auroc"] == evaluated["macro"]["auroc"]
+    for name, entry in found["runs"]["run"]["findings"].items():
+        expected = evaluated["findings"][name]
+        assert entry["auroc_interval"] == expected["auroc_interval"]
+        assert entry["average_precision"] == expected["average_precision"]
+    assert found["verdict"]["outcomes"] == {"twin": "is not shown to beat"}
+    assert found["runs"]["twin"]["modality"] == "metadata"
+    assert found["additions"] == []
 
 
 def test_same_runs_give_the_same_bytes(

@@ -93,12 +93,23 @@ def test_verdict_says_who_beats_whom_and_what_the_record_adds(
     assert lines[0].startswith("fused beats image by macro AUROC: 0.9")
     assert lines[0].endswith(", p 0.040, corrected for 2 runs.")
     assert lines[1].startswith("  By finding, corrected for 14 findings: better for ")
-    assert lines[1].endswith("; worse for none; cannot be told for Hernia.")
+    assert "; worse for none; cannot be told for Hernia." in lines[1]
     assert lines[2].startswith("stranger is worse than image by macro AUROC: 0.")
     assert lines[4].startswith("The record adds to the picture: +0.")
     assert "(fused less image, which differ in nothing else)" in lines[4]
     assert lines[-1].startswith("The intervals are over patients")
     assert len(lines) == 6
+
+
+def test_findings_of_few_patients_are_called_doubtful() -> None:
+    rows = make_rows()
+    # as many rows as of others, but all of the last nine patients
+    rows.labels[:, 0] = rows.resamples.codes > 140
+    one, other = (make_run(rows, name, 0) for name in ("one", "other"))
+    other.scores[:, :2] += 5 * rows.labels[:, :2]
+    lines = compare(rows, [one, other]).verdict
+    assert "better for Atelectasis and Cardiomegaly; worse for none." in lines[1]
+    assert lines[1].endswith("Doubtful, being of fewer than 20 patients: Atelectasis.")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from dualnet.evaluation.verdict import (
 from dualnet.wording import number_of
 
 SMALLEST_P = 0.001  # 1,000 resamples tell no more
+FEW_PATIENTS = 20  # of fewer, DeLong's test finds too much: see `delong`
 HALVES = {"record": "picture", "picture": "record"}
 ADDITIONS = {
     BEATS: "The {added} adds to the {half}",
@@ -38,7 +39,7 @@ def describe_comparison(metrics: Mapping[str, Any]) -> list[str]:
     """
     lines = []
     for name, difference in metrics["differences"].items():
-        lines += [_against_first(metrics, name), _by_finding(difference)]
+        lines += [_against_first(metrics, name), _by_finding(metrics, difference)]
     lines += [_addition(one) for one in metrics["additions"]]
     return [*lines, NOT_IN_INTERVALS]
 
@@ -101,9 +102,9 @@ def _against_first(metrics: Mapping[str, Any], name: str) -> str:
     )
 
 
-def _by_finding(difference: Mapping[str, Any]) -> str:
+def _by_finding(metrics: Mapping[str, Any], difference: Mapping[str, Any]) -> str:
     outcomes = {
-        name.replace("_", " "): one["outcome"]
+        name: one["outcome"]
         for name, one in difference["findings"].items()
         if "outcome" in one
     }
@@ -111,11 +112,27 @@ def _by_finding(difference: Mapping[str, Any]) -> str:
         [name for name, found in outcomes.items() if found == kind]
         for kind in (BEATS, WORSE, UNDEFINED)
     )
-    untold = f"; cannot be told for {join_words(undefined)}" if undefined else ""
+    counts = metrics["runs"][metrics["reference"]]["findings"]
+    few = [
+        name for name in better + worse if _count_patients(counts[name]) < FEW_PATIENTS
+    ]
+    untold = f"; cannot be told for {_join_names(undefined)}" if undefined else ""
+    doubtful = (
+        f" Doubtful, being of fewer than {FEW_PATIENTS} patients: {_join_names(few)}."
+    )
     return (
         f"  By finding, corrected for {number_of(len(outcomes), 'finding')}: better "
-        f"for {join_words(better)}; worse for {join_words(worse)}{untold}."
+        f"for {_join_names(better)}; worse for {_join_names(worse)}{untold}."
+        f"{doubtful if few else ''}"
     )
+
+
+def _count_patients(entry: Mapping[str, Any]) -> int:
+    return min(entry["n_positive_patients"], entry["n_negative_patients"])
+
+
+def _join_names(names: Sequence[str]) -> str:
+    return join_words([name.replace("_", " ") for name in names])
 
 
 def _addition(addition: Mapping[str, Any]) -> str:

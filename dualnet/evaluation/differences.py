@@ -103,15 +103,13 @@ def describe_scored(rows: JudgedRows, scored: Scored) -> dict[str, Any]:
     Returns:
         `macro` and `findings` (by class name), each with `auroc`, `auroc_interval`,
         `average_precision` and `average_precision_interval`; a finding with
-        `n_positive` and `n_negative` too. NaN where undefined.
+        `n_positive` and `n_negative` too, and the patients that have such rows. NaN
+        where undefined.
     """
     entries = [
         _describe_column(scored, column) for column in range(len(rows.class_names) + 1)
     ]
-    counts = [
-        {"n_positive": int(present.sum()), "n_negative": int((~present).sum())}
-        for present in rows.labels.T
-    ]
+    counts = [_count(rows.resamples.codes, present) for present in rows.labels.T]
     findings = {
         name: {**count, **entry}
         for name, count, entry in zip(
@@ -204,6 +202,15 @@ def _with_means(
     return {
         name: np.column_stack([one, mean_defined(np.where(counted, one, np.nan))])
         for name, one in values.items()
+    }
+
+
+def _count(patients: np.ndarray, present: np.ndarray) -> dict[str, int]:
+    return {
+        "n_positive": int(present.sum()),
+        "n_negative": int((~present).sum()),
+        "n_positive_patients": np.unique(patients[present]).size,
+        "n_negative_patients": np.unique(patients[~present]).size,
     }
 
 
