@@ -352,7 +352,7 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...", help="Judged runs; each is compared with the first."
+            metavar="RUN", help="Judged runs; each is compared with the first."
         ),
     ],
     out: Annotated[
