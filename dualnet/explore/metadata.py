@@ -10,7 +10,7 @@ from dualnet.evaluation.bootstrap import (
     PatientResamples,
     percentile_interval,
 )
-from dualnet.explore.resampling import resample_sums
+from dualnet.evaluation.resampling import resample_sums
 from dualnet.findings import Vocabulary
 
 ALL = "All radiographs"

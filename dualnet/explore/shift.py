@@ -8,7 +8,7 @@ from dualnet.evaluation.bootstrap import (
     PatientResamples,
     percentile_interval,
 )
-from dualnet.explore.resampling import resample_sums
+from dualnet.evaluation.resampling import resample_sums
 from dualnet.findings import Vocabulary
 
 SMALL = 0.1  # a difference below it is usually taken as none: Austin 2009, section 3

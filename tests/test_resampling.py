@@ -3,7 +3,7 @@
 import numpy as np
 
 from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.explore.resampling import resample_sums
+from dualnet.evaluation.resampling import resample_sums
 
 
 def test_sums_are_those_of_the_rows_drawn() -> None:
