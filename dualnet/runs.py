@@ -9,6 +9,7 @@ runs/<name>/
                          vocabulary
   metadata_encoder.json  fitted on the training part
   model.keras            the best model by validation macro AUROC
+  calibration.json       temperature and operating points, fitted on the val part
   history.csv            one row an epoch
   checkpoints/  tensorboard/  evaluation/  activations/
 """
@@ -87,6 +88,11 @@ class RunFolder:
         return self.path / "split.csv"
 
     @property
+    def calibration(self) -> Path:
+        """Temperature and operating points, if they were fitted yet."""
+        return self.path / "calibration.json"
+
+    @property
     def history(self) -> Path:
         """One row an epoch: losses, scores, seconds, pictures a second."""
         return self.path / "history.csv"
@@ -135,6 +141,10 @@ class RunFolder:
     def read_environment(self) -> dict[str, Any]:
         """Reads `environment.json`."""
         return _read_json(self.path / "environment.json")
+
+    def read_calibration(self) -> dict[str, Any]:
+        """Reads `calibration.json`."""
+        return _read_json(self.calibration)
 
     def write_records(self, table: pd.DataFrame) -> None:
         """Writes `records.csv`; findings are joined by `|`, as NIH joins them."""

@@ -20,6 +20,8 @@ from dualnet.data.split import (
 )
 from dualnet.errors import ConfigError
 from dualnet.files import empty_folder
+from dualnet.jobs.calibrate import calibrate_run
+from dualnet.jobs.finished import read_run
 from dualnet.jobs.sources import (
     keep_cached,
     prepare,
@@ -81,6 +83,7 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
     if overwrite and path.exists():
         empty_folder(path)
     fit_run(config, run, data)
+    calibrate_run(read_run(path), data.cache)
     return run
 
 
