@@ -17,10 +17,12 @@ import dualnet
 from dualnet.errors import DualNetError
 from dualnet.framework import load_framework
 from dualnet.options import (
+    AdjudicatedTable,
     CacheFolder,
     ConfigFile,
     Data,
     Format,
+    Join,
     Mapping,
     Overrides,
     Pictures,
@@ -275,6 +277,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
             help="Patients that the run was fitted on: refuse, leave-out or score."
         ),
     ] = "refuse",
+    join: Join = None,
+    adjudicated: AdjudicatedTable = None,
 ) -> None:
     """Judge a run beside its baselines, in numbers and words."""
     load_framework()
@@ -291,6 +295,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         cache=cache,
         out=out,
         training_patients=training_patients,
+        joins=join or (),
+        adjudicated=adjudicated,
     )
     typer.echo(result.evaluation.text())
     typer.echo(f"evaluation: {result.folder}")

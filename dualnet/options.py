@@ -26,6 +26,16 @@ Pictures = Annotated[
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", help="Cache folder; none: cache/<dataset>-….")
 ]
+Join = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--join", help="Groups from TABLE or TABLE:column,…; may be repeated."
+    ),
+]
+AdjudicatedTable = Annotated[
+    Path | None,
+    typer.Option("--adjudicated", help="Radiologists' labels; none: the dataset's."),
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Pictures at once; none: one a core.")
 ]

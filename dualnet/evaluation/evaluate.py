@@ -122,8 +122,10 @@ def evaluate(
     draws = resample_patients(truth.patient_ids, num_resamples=resamples, seed=seed)
     metrics = {
         "caution": caution(table["part"].tolist() if "part" in table else []),
-        **_plain(_collect_metrics(truth, judged, draws)),
-        "operating_points": _plain(_score_points(truth, model, draws, thresholds)),
+        **plain_values(_collect_metrics(truth, judged, draws)),
+        "operating_points": plain_values(
+            _score_points(truth, model, draws, thresholds)
+        ),
     }
     metrics["verdict"] = judge(metrics, model, truth)
     return Evaluation(
@@ -336,10 +338,10 @@ def _tabulate(table: pd.DataFrame, model: Prediction, truth: Truth) -> pd.DataFr
     return pd.DataFrame({**known, **columns})
 
 
-def _plain(values: Any) -> Any:
-    """Turns NaN, which JSON has not, into None."""
+def plain_values(values: Any) -> Any:
+    """Turns NaN, which JSON has not, into None; dicts and lists are gone through."""
     if isinstance(values, dict):
-        return {key: _plain(value) for key, value in values.items()}
+        return {key: plain_values(value) for key, value in values.items()}
     if isinstance(values, list):
-        return [_plain(value) for value in values]
+        return [plain_values(value) for value in values]
     return None if isinstance(values, float) and np.isnan(values) else values

@@ -5,6 +5,12 @@ from textwrap import fill
 from typing import Any
 
 from dualnet.evaluation.columns import align as _align
+from dualnet.evaluation.sections import (
+    calibration_lines,
+    label_lines,
+    subgroup_note,
+    subgroup_table,
+)
 from dualnet.evaluation.verdict import (
     display_baseline,
     format_interval,
@@ -148,7 +154,28 @@ def format_table(metrics: Mapping[str, Any]) -> str:
     ]
     said = metrics.get("caution")
     first = [fill(said, COLUMNS, break_on_hyphens=False)] if said else []
-    return "\n\n".join([*first, *tables, "\n".join(verdict)])
+    return "\n\n".join([*first, *tables, *_sections(metrics), "\n".join(verdict)])
+
+
+def _sections(metrics: Mapping[str, Any]) -> list[str]:
+    """Writes what was added to the metrics, see `breakdown`."""
+    if "subgroups" not in metrics:
+        return []
+    groups = subgroup_table(metrics)
+    blocks = [calibration_lines(metrics), label_lines(metrics)]
+    if len(groups) > 1:
+        table = _align(groups, left=(0, 3, 4), rules=(1,))
+        blocks.insert(0, [*table.splitlines(), subgroup_note(metrics)])
+    return [
+        "\n".join(
+            fill(line, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
+            if len(line) > COLUMNS
+            else line
+            for line in block
+        )
+        for block in blocks
+        if block
+    ]
 
 
 def _baseline_names(metrics: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """`dualnet evaluate`: a run's probabilities, judged beside its baselines."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,25 +9,21 @@ import numpy as np
 import pandas as pd
 
 from dualnet.config import Config
-from dualnet.data.batches import Batches
-from dualnet.data.cache import Cache
 from dualnet.data.labels import full_labels, make_targets
 from dualnet.data.split import sample_patients
 from dualnet.evaluation.baselines import fit_baselines
-from dualnet.evaluation.evaluate import (
-    Evaluation,
-    evaluate,
-    predict_probabilities,
-)
+from dualnet.evaluation.evaluate import Evaluation, evaluate
 from dualnet.findings import Vocabulary
+from dualnet.jobs.breakdown import break_down_run, check_joins
 from dualnet.jobs.evaluation_folder import write_evaluation
-from dualnet.jobs.finished import FinishedRun, load_model, read_run
+from dualnet.jobs.finished import FinishedRun, read_run
 from dualnet.jobs.judged import (
     check_choice,
     choose_foreign,
     choose_own,
     settle_pictures,
 )
+from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import keep_cached, prepare
 from dualnet.wording import number_of
 
@@ -58,6 +55,8 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     cache: Path | None = None,
     out: Path | None = None,
     training_patients: str = "refuse",
+    joins: Sequence[str] = (),
+    adjudicated: Path | None = None,
 ) -> EvaluatedRun:
     """Judges a run and writes `metrics.json`, `predictions.csv` and figures.
 
@@ -75,6 +74,10 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         out: Folder to write; none: `evaluation` in the run folder.
         training_patients: What becomes of patients that the run was fitted on:
             `refuse`, `leave-out` or `score`.
+        joins: Tables whose columns part radiographs into groups, each `TABLE` or
+            `TABLE:column,column`.
+        adjudicated: Radiologists' labels of some of NIH's radiographs; none: as they
+            lie in the dataset's folder.
 
     Returns:
         The evaluation, and where it lies.
@@ -87,6 +90,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         part=part,
         training_patients=training_patients,
     )
+    tables = check_joins(joins)
     run = read_run(path)
     config = _data_config(
         run, data, format=format, mapping=mapping, pictures=pictures, cache=cache
@@ -102,33 +106,18 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         table = settle_pictures(
             run, table, stored, data=data, training_patients=training_patients
         )
-    evaluation = judge(run, table, predict_rows(run, table, stored))
+    evaluation = break_down_run(
+        run,
+        table,
+        judge(run, table, predict_rows(run, table, stored)),
+        config=config,
+        tables=tables,
+        adjudicated=adjudicated,
+    )
     own = part or "test" if data is None else data.resolve().name
     folder = out or run.folder.evaluation / ("" if own == "test" else own)
     write_evaluation(folder, evaluation)
     return EvaluatedRun(folder=folder, evaluation=evaluation)
-
-
-def predict_rows(run: FinishedRun, table: pd.DataFrame, cache: Cache) -> np.ndarray:
-    """Predicts radiographs batch by batch, in the order of the table.
-
-    Args:
-        run: Whose model, encoder and modality to use.
-        table: Records whose picture the cache holds.
-        cache: The pictures.
-
-    Returns:
-        Probabilities, float32, shape (rows, classes).
-    """
-    batches = Batches(
-        cache,
-        cache.rows(table["image_id"]),
-        run.encoder.transform(table),
-        None,
-        batch_size=run.config.evaluation.batch_size,
-        modality=run.config.model.modality,
-    )
-    return predict_probabilities(load_model(run), batches)
 
 
 def judge(

@@ -18,6 +18,7 @@ from dualnet.evaluation.metrics import roc_points
 from dualnet.plots import style
 from dualnet.plots.reliability import plot_reliability
 from dualnet.plots.style import Look, display_name, new_figure, styled
+from dualnet.plots.subgroups import plot_subgroups
 from dualnet.wording import number_of
 
 ROC_COLUMNS = 3
@@ -42,7 +43,10 @@ def plot_evaluation(evaluation: Evaluation) -> dict[str, Figure]:
     if evaluation.model.are_probabilities:
         drawn["reliability"] = plot_reliability
     drawn["comparison"] = plot_comparison
-    return {name: plot(evaluation) for name, plot in drawn.items()}
+    figures = {name: plot(evaluation) for name, plot in drawn.items()}
+    if evaluation.metrics.get("subgroups", {}).get("groupings"):
+        figures["subgroups"] = plot_subgroups(evaluation.metrics)
+    return figures
 
 
 @styled

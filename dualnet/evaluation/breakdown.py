@@ -1,0 +1,203 @@
+"""An evaluation taken further: calibrated, at operating points, by group, by label."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dualnet.evaluation.adjudicated import score_adjudicated
+from dualnet.evaluation.bootstrap import PatientResamples, resample_patients
+from dualnet.evaluation.calibration import Calibration
+from dualnet.evaluation.calibration_error import score_calibration
+from dualnet.evaluation.evaluate import Evaluation, plain_values
+from dualnet.evaluation.gaps import CORRECTION, describe_gaps, list_gaps
+from dualnet.evaluation.groupings import (
+    Grouping,
+    group_by_columns,
+    group_by_record,
+)
+from dualnet.evaluation.label_report import score_label_places
+from dualnet.evaluation.operating_points import score_operating_points
+from dualnet.evaluation.subgroups import JudgedRows, score_all, score_subgroups
+from dualnet.evaluation.thresholds import RULES, YOUDEN
+
+OPERATING_POINT = "operating_point"
+LIKELIEST = "likeliest_class"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjudicated:
+    """What radiologists said of some of the rows.
+
+    Args:
+        file: The table's name.
+        matched: Which rows it has, bool, shape (n,).
+        answers: Their answers, bool, shape (rows matched, findings), in the order of
+            `evaluation.adjudicated.CLASSES`.
+    """
+
+    file: str
+    matched: np.ndarray
+    answers: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Besides:
+    """What is known besides the records and the probabilities.
+
+    Args:
+        calibration: Fitted on the validation part; None where there is none.
+        uncalibrated: Why there is none.
+        columns: Columns that were joined, one text a row, empty where not known.
+        joined: How many rows each joined table matched, plain values.
+        label_rule: What radiographs were taken as in training; None: not known.
+        dropped: What `count_dropped` counted.
+        adjudicated: What radiologists said; None where nobody asked them.
+    """
+
+    calibration: Calibration | None = None
+    uncalibrated: str = ""
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    joined: Sequence[Mapping[str, Any]] = ()
+    label_rule: str | None = None
+    dropped: Mapping[str, Any] = field(default_factory=dict)
+    adjudicated: Adjudicated | None = None
+
+
+def break_down(
+    evaluation: Evaluation, table: pd.DataFrame, besides: Besides
+) -> Evaluation:
+    """Adds `calibration`, `operating_points`, `subgroups` and `labels` to the metrics.
+
+    Patients are drawn as for the other scores: by the same seed, as often.
+
+    Args:
+        evaluation: The scores so far.
+        table: Records of its rows, in the same order.
+        besides: What is known besides.
+
+    Returns:
+        The evaluation with these keys, and what the gaps show as lines of the verdict.
+    """
+    intervals = evaluation.metrics["intervals"]
+    draws = resample_patients(
+        evaluation.truth.patient_ids,
+        num_resamples=intervals["resamples"],
+        seed=intervals["seed"],
+    )
+    groupings = [*group_by_record(table), *group_by_columns(besides.columns)]
+    added = plain_values(
+        {
+            **_score_calibrated(evaluation, besides, draws),
+            "subgroups": _score_groups(evaluation, besides, groupings, draws),
+            "labels": _score_labels(evaluation, besides, draws),
+        }
+    )
+    subgroups = added["subgroups"]
+    subgroups["gaps"] = list_gaps(subgroups["groupings"])
+    lines = describe_gaps(subgroups["gaps"], subgroups["groupings"])
+    verdict = evaluation.metrics["verdict"]
+    verdict = {**verdict, "lines": [*verdict["lines"], *lines]}
+    metrics = {**evaluation.metrics, **added, "verdict": verdict}
+    return replace(evaluation, metrics=metrics)
+
+
+def _score_calibrated(
+    evaluation: Evaluation, besides: Besides, draws: PatientResamples
+) -> dict[str, Any]:
+    calibration = besides.calibration
+    if calibration is None:
+        none = {"fitted_on": None, "reason": besides.uncalibrated}
+        return {"calibration": none, "operating_points": none}
+    truth, probabilities = evaluation.truth, evaluation.model.probabilities
+    fitted_on = {
+        "part": calibration.part,
+        "num_images": calibration.num_images,
+        "num_patients": calibration.num_patients,
+    }
+    calibrated = calibration.apply(probabilities)
+    points = {
+        rule: score_operating_points(truth, calibrated, calibration.thresholds(rule))
+        for rule in RULES
+    }
+    for rule, scores in points.items():
+        for name, point in zip(
+            truth.class_names, calibration.points[rule], strict=True
+        ):
+            scores[name]["reason"] = point.reason
+    return {
+        "calibration": {
+            "fitted_on": fitted_on,
+            "activation": calibration.activation,
+            "temperatures": calibration.temperatures.tolist(),
+            **score_calibration(truth, probabilities, calibration, draws),
+        },
+        "operating_points": {"fitted_on": fitted_on, **points},
+    }
+
+
+def _score_groups(
+    evaluation: Evaluation,
+    besides: Besides,
+    groupings: Sequence[Grouping],
+    draws: PatientResamples,
+) -> dict[str, Any]:
+    truth, calibration = evaluation.truth, besides.calibration
+    probabilities = evaluation.model.probabilities
+    if calibration is not None:
+        probabilities = calibration.apply(probabilities)
+    called, rule = _call_negative(evaluation, probabilities, calibration)
+    judged = JudgedRows(
+        truth=truth,
+        scores=evaluation.model.scores,
+        probabilities=probabilities,
+        called_negative=called,
+    )
+    return {
+        "calibrated": calibration is not None,
+        "called_negative_by": rule,
+        "correction": CORRECTION,
+        "joined": [dict(one) for one in besides.joined],
+        "all": score_all(judged, draws),
+        "groupings": score_subgroups(judged, groupings, draws),
+    }
+
+
+def _call_negative(
+    evaluation: Evaluation, probabilities: np.ndarray, calibration: Calibration | None
+) -> tuple[np.ndarray, str]:
+    """Says which rows are said to have no finding, and by what.
+
+    By the operating point of that class where there is one: a softmax in which more
+    than half are without finding has it as the likeliest class of most of the sick.
+
+    Returns:
+        bool, shape (n,), and `operating_point` or `likeliest_class`.
+    """
+    truth = evaluation.truth
+    negative = truth.class_names.index(truth.vocabulary.negative)
+    if calibration is not None:
+        threshold = calibration.thresholds(YOUDEN)[negative]
+        if not np.isnan(threshold):
+            return probabilities[:, negative] >= threshold, OPERATING_POINT
+    return probabilities.argmax(axis=1) == negative, LIKELIEST
+
+
+def _score_labels(
+    evaluation: Evaluation, besides: Besides, draws: PatientResamples
+) -> dict[str, Any]:
+    truth, scores = evaluation.truth, evaluation.model.scores
+    adjudicated, asked = None, besides.adjudicated
+    if asked is not None:
+        adjudicated = {
+            "file": asked.file,
+            **score_adjudicated(truth, scores, asked.matched, asked.answers, draws),
+        }
+    return {
+        "rule": besides.label_rule,
+        "parts": dict(besides.dropped),
+        **score_label_places(truth, scores, draws),
+        "adjudicated": adjudicated,
+    }

@@ -1,0 +1,223 @@
+"""What `breakdown` added, as lines for a terminal of 100 columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dualnet.evaluation.label_report import FIRST, OTHER
+from dualnet.evaluation.subgroups import (
+    CALIBRATION_ERROR,
+    MACRO_AUROC,
+    PREVALENCE,
+    UNDER_DIAGNOSIS,
+)
+from dualnet.evaluation.thresholds import RULES
+from dualnet.evaluation.verdict import format_interval, format_number
+from dualnet.training.selection import MIN_PATIENTS
+from dualnet.wording import number_of
+
+WIDEST = 21  # characters of a group's name
+RULE_NAMES = dict(
+    zip(RULES, ("Youden", "sensitivity .9", "specificity .9"), strict=True)
+)
+
+
+def subgroup_table(metrics: Mapping[str, Any]) -> list[list[str]]:
+    """Lists every group's scores, and the gap of its macro AUROC to the rest.
+
+    Args:
+        metrics: Plain values, with the key `subgroups`.
+
+    Returns:
+        The header and a row a group: name, n, share with any finding, macro AUROC,
+        gap, calibration error, under-diagnosis rate.
+    """
+    header = [
+        "Subgroup",
+        "n",
+        "sick",
+        "AUROC [95 % interval]",
+        "gap to the rest",
+        "ECE",
+        "missed",
+    ]
+    return [
+        header,
+        _group_row("", metrics["subgroups"]["all"]),
+        *(
+            _group_row(grouping["name"], group)
+            for grouping in metrics["subgroups"]["groupings"]
+            for group in grouping["groups"]
+        ),
+    ]
+
+
+def calibration_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """Says what temperature and thresholds, fitted on validation, give here.
+
+    Args:
+        metrics: Plain values, with the keys `calibration` and `operating_points`.
+
+    Returns:
+        Sentences.
+    """
+    found = metrics["calibration"]
+    if found["fitted_on"] is None:
+        return [f"Not calibrated: {found['reason']}."]
+    fitted = found["fitted_on"]
+    temperatures = " to ".join(
+        f"{end:.2f}"
+        for end in sorted({min(found["temperatures"]), max(found["temperatures"])})
+    )
+    parts = [
+        f"{name} {format_number(found['before'][key])} -> "
+        f"{format_number(found['after'][key])} "
+        f"({format_number(found['difference'][key], sign=True)} "
+        f"{format_interval(found['difference'][f'{key}_interval'], sign=True)})"
+        for name, key in (
+            ("log-loss", "log_loss"),
+            ("calibration error", CALIBRATION_ERROR),
+        )
+    ]
+    of = f"{number_of(fitted['num_images'], 'radiograph')} of {fitted['part']}"
+    return [
+        f"Temperature {temperatures}, fitted on {of}: {', '.join(parts)}.",
+        *(_point_line(metrics, rule) for rule in RULES),
+    ]
+
+
+def label_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """Says what the label rule threw away, and what radiologists say.
+
+    Args:
+        metrics: Plain values, with the key `labels`.
+
+    Returns:
+        Sentences.
+    """
+    labels = metrics["labels"]
+    dropped = [
+        f"{counts['dropped']:,} of {number_of(counts['present'], 'label')} of "
+        f"{part}{_worst(counts)}"
+        for part, counts in labels["parts"].items()
+    ]
+    lines = []
+    if dropped:
+        lines.append(f"Label rule `{labels['rule']}` drops {', '.join(dropped)}.")
+    first, other = labels[FIRST]["macro"], labels[OTHER]["macro"]
+    if first["num_findings"]:
+        lines.append(
+            f"Findings that are not the first label: macro AUROC {_area(other)}, where "
+            f"they are {_area(first)}: "
+            f"{format_number(labels['difference']['difference'], sign=True)} "
+            f"{format_interval(labels['difference'], sign=True)} "
+            f"({number_of(first['num_findings'], 'finding')})."
+        )
+    return lines + _adjudicated_lines(labels["adjudicated"])
+
+
+def subgroup_note(metrics: Mapping[str, Any]) -> str:
+    """Says how the columns of `subgroup_table` are meant."""
+    by = {
+        "operating_point": "at its operating point",
+        "likeliest_class": "as the likeliest class",
+    }[metrics["subgroups"]["called_negative_by"]]
+    unknown = [
+        f"{one['num_unknown']:,} of unknown {one['name']}"
+        for one in metrics["subgroups"]["groupings"]
+        if one["num_unknown"]
+    ]
+    return (
+        f"sick: share with any finding; missed: share of the sick said to be "
+        f'"{metrics["negative"]}" {by}; AUROC: mean of the findings that at least '
+        f"{MIN_PATIENTS} patients have, for the gap on both sides."
+        + (f" Left out: {', '.join(unknown)}." if unknown else "")
+    )
+
+
+def _group_row(name: str, group: Mapping[str, Any]) -> list[str]:
+    macro, gaps = group[MACRO_AUROC], group["gaps"]
+    gap = "" if gaps is None else "n/a"
+    if gaps is not None and gaps[MACRO_AUROC]["difference"] is not None:
+        value = gaps[MACRO_AUROC]
+        gap = (
+            f"{format_number(value['difference'], sign=True)} "
+            f"{format_interval(value, sign=True)}"
+        )
+    area = f"{format_number(macro['value'])} {format_interval(macro['interval'])}"
+    return [
+        _shorten(f"{name} {group['group']}".strip()),
+        f"{group['num_images']:,}",
+        f"{format_number(group[PREVALENCE]['value'])}",
+        "n/a" if macro["value"] is None else area,
+        gap,
+        format_number(group[CALIBRATION_ERROR]["value"]),
+        format_number(group[UNDER_DIAGNOSIS]["value"]),
+    ]
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
+
+
+def _point_line(metrics: Mapping[str, Any], rule: str) -> str:
+    scores = metrics["operating_points"][rule]
+    names = [name for name in metrics["class_names"] if name != metrics["negative"]]
+    scored = [scores[name] for name in names if scores[name]["sensitivity"] is not None]
+    if not scored:
+        return (
+            f"Operating points, {RULE_NAMES[rule]}: n/a for all {len(names)} findings."
+        )
+    means = [
+        f"{key.upper() if key in {'ppv', 'f1'} else key} "
+        f"{np.mean([one[key] for one in scored if one[key] is not None]):.3f}"
+        for key in ("sensitivity", "specificity", "ppv", "f1")
+        if any(one[key] is not None for one in scored)
+    ]
+    return (
+        f"At {RULE_NAMES[rule]}, mean of {len(scored)} of "
+        f"{number_of(len(names), 'finding')}: {', '.join(means)}."
+    )
+
+
+def _worst(counts: Mapping[str, Any]) -> str:
+    """Names the finding that lost the largest share, of those that lost any."""
+    shares = {
+        name: one["dropped"] / one["present"]
+        for name, one in counts["findings"].items()
+        if one["dropped"]
+    }
+    if not shares:
+        return ""
+    name = max(shares, key=shares.__getitem__)
+    return f" (most of {name}, {shares[name]:.0%})"
+
+
+def _area(block: Mapping[str, Any]) -> str:
+    return f"{format_number(block['auroc'])} {format_interval(block['auroc_interval'])}"
+
+
+def _adjudicated_lines(adjudicated: Mapping[str, Any] | None) -> list[str]:
+    if adjudicated is None:
+        return []
+    matched = (
+        f"Labelled by radiologists ({adjudicated['file']}): "
+        f"{number_of(adjudicated['num_images'], 'radiograph')} of "
+        f"{number_of(adjudicated['num_patients'], 'patient')}"
+    )
+    if not adjudicated["num_images"]:
+        return [f"{matched}."]
+    return [
+        f"{matched}; AUROC by their label, by the text-mined one:",
+        *(
+            f"  {name} ({'|'.join(block['classes'])}): {_counted(block['adjudicated'])}, "
+            f"{_counted(block['text_mined'])}"
+            for name, block in adjudicated["findings"].items()
+        ),
+    ]
+
+
+def _counted(block: Mapping[str, Any]) -> str:
+    count = f"(n={block['n_positive']:,})"
+    return f"n/a {count}" if block["auroc"] is None else f"{_area(block)} {count}"
