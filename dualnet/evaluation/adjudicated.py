@@ -63,9 +63,14 @@ def score_adjudicated(
         population-adjusted evaluation, Radiology 294(2), 2020.
     """
     some = replace(draws, codes=draws.codes[matched])
+    scored = {
+        name
+        for name, column in zip(truth.class_names, scores.T, strict=True)
+        if not np.isnan(column).any()
+    }
     findings = {}
     for name, answer in zip(CLASSES, answers.T, strict=True):
-        classes = [one for one in CLASSES[name] if one in truth.class_names]
+        classes = [one for one in CLASSES[name] if one in scored]
         if not classes:
             continue
         places = [truth.class_names.index(one) for one in classes]
@@ -73,7 +78,7 @@ def score_adjudicated(
             "classes": classes,
             **_score(
                 answer,
-                truth.labels[matched][:, places].any(axis=1),
+                np.asarray(truth.labels[matched][:, places].any(axis=1)),
                 scores[matched][:, places].max(axis=1),
                 some,
             ),

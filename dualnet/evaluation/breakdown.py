@@ -20,6 +20,7 @@ from dualnet.evaluation.groupings import (
 )
 from dualnet.evaluation.label_report import score_label_places
 from dualnet.evaluation.operating_points import score_operating_points
+from dualnet.evaluation.resampling import keep_draws
 from dualnet.evaluation.subgroups import JudgedRows, score_all, score_subgroups
 from dualnet.evaluation.thresholds import RULES, YOUDEN
 
@@ -82,10 +83,12 @@ def break_down(
         The evaluation with these keys, and what the gaps show as lines of the verdict.
     """
     intervals = evaluation.metrics["intervals"]
-    draws = resample_patients(
-        evaluation.truth.patient_ids,
-        num_resamples=intervals["resamples"],
-        seed=intervals["seed"],
+    draws = keep_draws(
+        resample_patients(
+            evaluation.truth.patient_ids,
+            num_resamples=intervals["resamples"],
+            seed=intervals["seed"],
+        )
     )
     groupings = [*group_by_record(table), *group_by_columns(besides.columns)]
     added = plain_values(
@@ -107,34 +110,31 @@ def break_down(
 def _score_calibrated(
     evaluation: Evaluation, besides: Besides, draws: PatientResamples
 ) -> dict[str, Any]:
-    calibration = besides.calibration
-    if calibration is None:
+    """Scores temperature and operating points; those that were scored before stay."""
+    calibration, truth = besides.calibration, evaluation.truth
+    points = evaluation.metrics.get("operating_points", {})
+    probabilities = evaluation.model.probabilities
+    if calibration is None or probabilities is None:
         none = {"fitted_on": None, "reason": besides.uncalibrated}
-        return {"calibration": none, "operating_points": none}
-    truth, probabilities = evaluation.truth, evaluation.model.probabilities
-    fitted_on = {
-        "part": calibration.part,
-        "num_images": calibration.num_images,
-        "num_patients": calibration.num_patients,
-    }
+        return {"calibration": none, "operating_points": points}
+    thresholds = {rule: calibration.thresholds(rule) for rule in RULES}
     calibrated = calibration.apply(probabilities)
-    points = {
-        rule: score_operating_points(truth, calibrated, calibration.thresholds(rule))
-        for rule in RULES
-    }
-    for rule, scores in points.items():
-        for name, point in zip(
-            truth.class_names, calibration.points[rule], strict=True
-        ):
-            scores[name]["reason"] = point.reason
     return {
         "calibration": {
-            "fitted_on": fitted_on,
+            "fitted_on": {
+                "part": calibration.part,
+                "num_images": calibration.num_images,
+                "num_patients": calibration.num_patients,
+            },
             "activation": calibration.activation,
             "temperatures": calibration.temperatures.tolist(),
+            "chosen_points": calibration.as_dict()["operating_points"],
             **score_calibration(truth, probabilities, calibration, draws),
         },
-        "operating_points": {"fitted_on": fitted_on, **points},
+        "operating_points": {
+            **points,
+            **score_operating_points(truth, calibrated, thresholds, draws=draws),
+        },
     }
 
 
@@ -144,19 +144,18 @@ def _score_groups(
     groupings: Sequence[Grouping],
     draws: PatientResamples,
 ) -> dict[str, Any]:
-    truth, calibration = evaluation.truth, besides.calibration
     probabilities = evaluation.model.probabilities
-    if calibration is not None:
-        probabilities = calibration.apply(probabilities)
-    called, rule = _call_negative(evaluation, probabilities, calibration)
+    if besides.calibration is not None and probabilities is not None:
+        probabilities = besides.calibration.apply(probabilities)
+    called, rule = _call_negative(evaluation, probabilities, besides.calibration)
     judged = JudgedRows(
-        truth=truth,
+        truth=evaluation.truth,
         scores=evaluation.model.scores,
         probabilities=probabilities,
         called_negative=called,
     )
     return {
-        "calibrated": calibration is not None,
+        "calibrated": besides.calibration is not None,
         "called_negative_by": rule,
         "correction": CORRECTION,
         "joined": [dict(one) for one in besides.joined],
@@ -166,16 +165,21 @@ def _score_groups(
 
 
 def _call_negative(
-    evaluation: Evaluation, probabilities: np.ndarray, calibration: Calibration | None
-) -> tuple[np.ndarray, str]:
+    evaluation: Evaluation,
+    probabilities: np.ndarray | None,
+    calibration: Calibration | None,
+) -> tuple[np.ndarray | None, str | None]:
     """Says which rows are said to have no finding, and by what.
 
     By the operating point of that class where there is one: a softmax in which more
     than half are without finding has it as the likeliest class of most of the sick.
 
     Returns:
-        bool, shape (n,), and `operating_point` or `likeliest_class`.
+        bool, shape (n,), and `operating_point` or `likeliest_class`; None where there
+        is no one answer a radiograph.
     """
+    if probabilities is None:
+        return None, None
     truth = evaluation.truth
     negative = truth.class_names.index(truth.vocabulary.negative)
     if calibration is not None:

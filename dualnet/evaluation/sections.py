@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from dualnet.evaluation.label_report import FIRST, OTHER
 from dualnet.evaluation.subgroups import (
     CALIBRATION_ERROR,
@@ -18,7 +16,7 @@ from dualnet.training.selection import MIN_PATIENTS
 from dualnet.wording import number_of
 
 WIDEST = 21  # characters of a group's name
-RULE_NAMES = dict(
+RULE_NAMES: dict[str, str] = dict(
     zip(RULES, ("Youden", "sensitivity .9", "specificity .9"), strict=True)
 )
 
@@ -64,7 +62,7 @@ def calibration_lines(metrics: Mapping[str, Any]) -> list[str]:
     """
     found = metrics["calibration"]
     if found["fitted_on"] is None:
-        return [f"Not calibrated: {found['reason']}."]
+        return [f"Not calibrated: {found['reason']}."] if found["reason"] else []
     fitted = found["fitted_on"]
     temperatures = " to ".join(
         f"{end:.2f}"
@@ -122,6 +120,7 @@ def subgroup_note(metrics: Mapping[str, Any]) -> str:
     by = {
         "operating_point": "at its operating point",
         "likeliest_class": "as the likeliest class",
+        None: "(undefined: no one answer a radiograph)",
     }[metrics["subgroups"]["called_negative_by"]]
     unknown = [
         f"{one['num_unknown']:,} of unknown {one['name']}"
@@ -162,22 +161,20 @@ def _shorten(name: str) -> str:
 
 
 def _point_line(metrics: Mapping[str, Any], rule: str) -> str:
-    scores = metrics["operating_points"][rule]
-    names = [name for name in metrics["class_names"] if name != metrics["negative"]]
-    scored = [scores[name] for name in names if scores[name]["sensitivity"] is not None]
-    if not scored:
-        return (
-            f"Operating points, {RULE_NAMES[rule]}: n/a for all {len(names)} findings."
-        )
+    macro = metrics["operating_points"][rule]["macro"]
     means = [
-        f"{key.upper() if key in {'ppv', 'f1'} else key} "
-        f"{np.mean([one[key] for one in scored if one[key] is not None]):.3f}"
-        for key in ("sensitivity", "specificity", "ppv", "f1")
-        if any(one[key] is not None for one in scored)
+        f"{name} {format_number(macro[key])}"
+        for key, name in (
+            ("sensitivity", "sensitivity"),
+            ("specificity", "specificity"),
+            ("ppv", "PPV"),
+            ("f1", "F1"),
+        )
     ]
+    num_findings = number_of(len(metrics["class_names"]) - 1, "finding")
     return (
-        f"At {RULE_NAMES[rule]}, mean of {len(scored)} of "
-        f"{number_of(len(names), 'finding')}: {', '.join(means)}."
+        f"At {RULE_NAMES[rule]}, mean of {macro['num_defined']['sensitivity']} of "
+        f"{num_findings}: {', '.join(means)}."
     )
 
 

@@ -19,6 +19,7 @@ from dualnet.evaluation.bootstrap import (
 )
 from dualnet.evaluation.calibration_error import row_calibration
 from dualnet.evaluation.groupings import UNKNOWN, Grouping
+from dualnet.evaluation.metrics import CALIBRATION_BINS
 from dualnet.evaluation.resampling import resample_sums
 from dualnet.evaluation.truth import Truth
 from dualnet.scores import auroc_per_class
@@ -47,14 +48,23 @@ class JudgedRows:
         truth: What the rows are.
         scores: What findings are ranked by, shape (n, num_classes).
         probabilities: As a person gets them, calibrated if the run is, shape (n,
-            num_classes).
-        called_negative: Whether a row is said to have no finding, bool, shape (n,).
+            num_classes); None where there is no one answer a radiograph: what is made
+            of them is undefined then.
+        called_negative: Whether a row is said to have no finding, bool, shape (n,);
+            None with `probabilities`.
     """
 
     truth: Truth
     scores: np.ndarray
-    probabilities: np.ndarray
-    called_negative: np.ndarray
+    probabilities: np.ndarray | None
+    called_negative: np.ndarray | None
+
+    @property
+    def sick(self) -> np.ndarray:
+        """Whether a row has any finding, bool, shape (n,)."""
+        negative = self.truth.vocabulary.negative
+        names = np.array(self.truth.class_names)
+        return np.asarray(self.truth.labels[:, names != negative].any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -172,14 +182,28 @@ def _score_mask(
         min(np.unique(codes[present]).size, np.unique(codes[~present]).size)
         for present in labels.T
     ]
+    aurocs, drawn_aurocs = _score_classes(labels, scores, replace(draws, codes=codes))
     return _Scored(
         rows=rows,
-        aurocs=auroc_per_class(labels, scores),
-        drawn_aurocs=resample_auroc(replace(draws, codes=codes), labels, scores),
+        aurocs=aurocs,
+        drawn_aurocs=drawn_aurocs,
         values=values,
         drawn_values=_without_few(judged, rows, drawn_values, codes),
         fit=truth.is_finding & (np.array(patients) >= MIN_PATIENTS),
     )
+
+
+def _score_classes(
+    labels: np.ndarray, scores: np.ndarray, draws: PatientResamples
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns AUROCs and their resamples; NaN of a class that has no scores."""
+    said = ~np.isnan(scores).any(axis=0)
+    labels, scores = labels[:, said], scores[:, said]
+    aurocs = np.full(said.size, np.nan)
+    drawn = np.full((draws.num_resamples, said.size), np.nan)
+    aurocs[said] = auroc_per_class(labels, scores)
+    drawn[:, said] = resample_auroc(draws, labels, scores)
+    return aurocs, drawn
 
 
 def _without_few(
@@ -193,11 +217,12 @@ def _without_few(
     Returns:
         Shape (num_resamples, measures).
     """
-    sick = judged.truth.labels[rows][:, judged.truth.is_finding].any(axis=1)
-    missed = judged.called_negative[rows]
-    kinds = [np.unique(codes[kind]).size for kind in (sick & missed, sick & ~missed)]
     few = np.zeros(len(_ROW_MEASURES), dtype=bool)
-    few[_ROW_MEASURES.index(UNDER_DIAGNOSIS)] = min(kinds) < MIN_PATIENTS
+    if judged.called_negative is not None:
+        sick, missed = judged.sick[rows], judged.called_negative[rows]
+        kinds = (sick & missed, sick & ~missed)
+        num_patients = min(np.unique(codes[kind]).size for kind in kinds)
+        few[_ROW_MEASURES.index(UNDER_DIAGNOSIS)] = num_patients < MIN_PATIENTS
     few |= np.unique(codes).size < MIN_PATIENTS
     return np.where(few, np.nan, drawn)
 
@@ -210,19 +235,10 @@ def _score_rows(
     Returns:
         Shapes (masks, measures) and (masks, num_resamples, measures).
     """
-    truth = judged.truth
-    negative = truth.class_names.index(truth.vocabulary.negative)
-    sick = truth.labels[:, truth.is_finding].any(axis=1)
-    columns = np.column_stack(
-        [
-            np.ones(truth.num_images),
-            sick,
-            1 - judged.probabilities[:, negative].astype(np.float64),
-            sick & judged.called_negative,
-            row_calibration(truth, judged.probabilities),
-        ]
+    columns = _row_columns(judged)
+    values = np.concatenate(
+        [np.where(mask[:, np.newaxis], columns, 0) for mask in masks], axis=1
     )
-    values = np.concatenate([columns * mask[:, np.newaxis] for mask in masks], axis=1)
     size = columns.shape[1]
     totals = values.sum(axis=0)[np.newaxis]
     drawn = resample_sums(draws, values)
@@ -231,6 +247,19 @@ def _score_rows(
         np.stack([_finish(totals[:, part])[0] for part in parts]),
         np.stack([_finish(drawn[:, part]) for part in parts]),
     )
+
+
+def _row_columns(judged: JudgedRows) -> np.ndarray:
+    """Returns what `_finish` takes the sums of, NaN where there are no probabilities."""
+    truth, sick = judged.truth, judged.sick
+    columns = np.full((truth.num_images, 4 + CALIBRATION_BINS), np.nan)
+    columns[:, 0], columns[:, 1] = 1, sick
+    if judged.probabilities is not None and judged.called_negative is not None:
+        negative = truth.class_names.index(truth.vocabulary.negative)
+        columns[:, 2] = 1 - judged.probabilities[:, negative].astype(np.float64)
+        columns[:, 3] = sick & judged.called_negative
+        columns[:, 4:] = row_calibration(truth, judged.probabilities)
+    return columns
 
 
 def _finish(sums: np.ndarray) -> np.ndarray:
@@ -248,8 +277,10 @@ def _finish(sums: np.ndarray) -> np.ndarray:
 
 def _describe(judged: JudgedRows, scored: _Scored) -> dict[str, Any]:
     truth, rows = judged.truth, scored.rows
-    finding = truth.is_finding
-    labels, predicted = truth.labels[rows], judged.probabilities[rows]
+    labels = truth.labels[rows]
+    predicted = np.full(len(truth.class_names), np.nan)
+    if judged.probabilities is not None and rows.any():
+        predicted = judged.probabilities[rows].mean(axis=0, dtype=np.float64)
     measures = dict(
         zip(
             _ROW_MEASURES,
@@ -267,14 +298,14 @@ def _describe(judged: JudgedRows, scored: _Scored) -> dict[str, Any]:
     return {
         "num_images": int(rows.sum()),
         "num_patients": int(np.unique(truth.patient_ids[rows]).size),
-        "num_with_finding": int(labels[:, finding].any(axis=1).sum()),
+        "num_with_finding": int(judged.sick[rows].sum()),
         MACRO_AUROC: macro,
         **{name: _value(*measure) for name, measure in measures.items()},
         "findings": {
             name: {
                 "n_positive": int(labels[:, place].sum()),
                 "prevalence": float(labels[:, place].mean()),
-                "mean_predicted": float(predicted[:, place].mean(dtype=np.float64)),
+                "mean_predicted": float(predicted[place]),
                 "auroc": float(scored.aurocs[place]),
                 "auroc_interval": percentile_interval(
                     scored.drawn_aurocs[:, place]

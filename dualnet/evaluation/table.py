@@ -163,7 +163,7 @@ def _sections(metrics: Mapping[str, Any]) -> list[str]:
         return []
     groups = subgroup_table(metrics)
     blocks = [calibration_lines(metrics), label_lines(metrics)]
-    if len(groups) > 1:
+    if metrics["subgroups"]["groupings"]:
         table = _align(groups, left=(0, 3, 4), rules=(1,))
         blocks.insert(0, [*table.splitlines(), subgroup_note(metrics)])
     return [
