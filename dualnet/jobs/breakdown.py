@@ -16,9 +16,8 @@ from dualnet.data.adjudicated import (
 from dualnet.data.joined_columns import JoinedColumns, parse_join, read_joined
 from dualnet.errors import ConfigError
 from dualnet.evaluation.adjudicated import CLASSES
-from dualnet.evaluation.breakdown import Adjudicated, Besides, break_down
+from dualnet.evaluation.breakdown import Adjudicated, Besides
 from dualnet.evaluation.calibration import Calibration
-from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.label_report import count_dropped
 from dualnet.jobs.calibrate import PART, read_or_fit_calibration
 from dualnet.jobs.finished import FinishedRun
@@ -51,47 +50,46 @@ def check_joins(joins: Sequence[str]) -> list[Join]:
     return tables
 
 
-def break_down_run(
+def read_besides(
     run: FinishedRun,
     table: pd.DataFrame,
-    evaluation: Evaluation,
-    *,
     config: Config,
+    *,
     tables: Sequence[Join] = (),
     adjudicated: Path | None = None,
-) -> Evaluation:
-    """Breaks a run's evaluation down by all that is known besides.
+) -> Besides:
+    """Reads what a run's evaluation is broken down by; fits a calibration if need be.
 
     Args:
         run: The run.
         table: The radiographs judged.
-        evaluation: Their scores.
         config: The run's configuration, with the dataset and cache that are judged.
         tables: Tables to join, and the columns wanted of each.
         adjudicated: Radiologists' labels; none: as they lie in the dataset's folder.
 
     Returns:
-        The evaluation, with what was added.
+        What is known besides the records. What a table lacks is logged.
     """
     image_ids = table["image_id"].tolist()
     joined = [read_joined(file, columns, image_ids) for file, columns in tables]
     for one in joined:
         logger.info("%s", one.line)
+    asked = _adjudicate(adjudicated, image_ids, run, config)
     calibration, reason = _calibrate(run, table, config)
     rule = run.config.training.label_rule
-    train = run.records[run.records["part"] == "train"]
-    besides = Besides(
+    parts = {
+        "train": run.records[run.records["part"] == "train"],
+        "+".join(sorted(table["part"].unique())): table,
+    }
+    return Besides(
         calibration=calibration,
         uncalibrated=reason,
         columns=_name_columns(joined),
         joined=[_count_joined(one) for one in joined],
         label_rule=rule,
-        dropped=count_dropped(
-            {"train": train, evaluation.truth.part: table}, run.vocabulary, rule
-        ),
-        adjudicated=_adjudicate(adjudicated, image_ids, run, config),
+        dropped=count_dropped(parts, run.vocabulary, rule),
+        adjudicated=asked,
     )
-    return break_down(evaluation, table, besides)
 
 
 def _calibrate(

@@ -12,9 +12,10 @@ from dualnet.config import Config
 from dualnet.data.labels import full_labels, make_targets
 from dualnet.data.split import sample_patients
 from dualnet.evaluation.baselines import fit_baselines
+from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import Evaluation, evaluate
 from dualnet.findings import Vocabulary
-from dualnet.jobs.breakdown import break_down_run, check_joins
+from dualnet.jobs.breakdown import check_joins, read_besides
 from dualnet.jobs.evaluation_folder import write_evaluation
 from dualnet.jobs.finished import FinishedRun, read_run
 from dualnet.jobs.judged import (
@@ -106,14 +107,9 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         table = settle_pictures(
             run, table, stored, data=data, training_patients=training_patients
         )
-    evaluation = break_down_run(
-        run,
-        table,
-        judge(run, table, predict_rows(run, table, stored)),
-        config=config,
-        tables=tables,
-        adjudicated=adjudicated,
-    )
+    besides = read_besides(run, table, config, tables=tables, adjudicated=adjudicated)
+    evaluation = judge(run, table, predict_rows(run, table, stored))
+    evaluation = break_down(evaluation, table, besides)
     own = part or "test" if data is None else data.resolve().name
     folder = out or run.folder.evaluation / ("" if own == "test" else own)
     write_evaluation(folder, evaluation)

@@ -1,0 +1,193 @@
+"""A run's calibration and what its evaluation is broken down by."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+import run_cases
+
+from dualnet.cli import main
+from dualnet.data.adjudicated import FILE_NAME
+from dualnet.errors import ConfigError, RecordError, RunError
+from dualnet.jobs.calibrate import calibrate_run, digest_weights, read_calibration
+from dualnet.jobs.evaluate import evaluate_run
+from dualnet.jobs.finished import read_run
+from dualnet.jobs.sources import prepare
+from dualnet.jobs.train import train_run
+from dualnet.runs import RunFolder
+
+
+@pytest.fixture(scope="module")
+def run(small_phantom: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("breakdown")
+    config = run_cases.configure(
+        small_phantom, folder / "cache", "split.rare_findings=train"
+    )
+    return train_run(config, folder / "run")
+
+
+@pytest.fixture
+def copied(run: RunFolder, tmp_path: Path) -> RunFolder:
+    return RunFolder(Path(shutil.copytree(run.path, tmp_path / "copied")))
+
+
+def test_training_ends_with_a_calibration(run: RunFolder) -> None:
+    values = json.loads(run.calibration.read_text())
+    split = run.read_split()
+    val = split[split["part"] == "val"]
+    assert values["part"] == "val"
+    assert values["num_images"] == len(val)
+    assert values["num_patients"] == val["patient_id"].nunique()
+    assert values["model_sha256"] == digest_weights(run.model)
+    assert read_calibration(read_run(run.path)).as_dict() == values
+
+
+def test_it_is_fitted_again_to_the_same_bytes(copied: RunFolder) -> None:
+    before = copied.calibration.read_bytes()
+    finished = read_run(copied.path)
+    table = finished.records[finished.records["part"] == "val"].reset_index(drop=True)
+    calibrate_run(finished, prepare(table, finished.config, None))
+    assert copied.calibration.read_bytes() == before
+    copied.calibration.unlink()
+    evaluate_run(copied.path)
+    assert copied.calibration.read_bytes() == before
+
+
+def test_the_calibration_of_other_weights_is_noticed(
+    copied: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = {**json.loads(copied.calibration.read_text()), "model_sha256": "00"}
+    copied.calibration.write_text(json.dumps(values))
+    with pytest.raises(RunError, match=r"weights in model\.keras.*SHA-256 of others"):
+        read_calibration(read_run(copied.path))
+    caplog.set_level(logging.INFO, logger="dualnet")
+    evaluate_run(copied.path, out=tmp_path / "out")
+    assert "calibrated anew" in caplog.text
+    values = json.loads(copied.calibration.read_text())
+    assert values["model_sha256"] == digest_weights(copied.model)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"calibration\.json: must be as training wrote it"),
+        ("{}", r"calibration\.json: must be as it was written\. Received: KeyError"),
+    ],
+)
+def test_a_damaged_calibration_is_named(
+    copied: RunFolder, text: str, message: str
+) -> None:
+    copied.calibration.write_text(text)
+    with pytest.raises(RunError, match=message):
+        read_calibration(read_run(copied.path))
+
+
+def test_a_missing_calibration_is_named(copied: RunFolder) -> None:
+    copied.calibration.unlink()
+    with pytest.raises(
+        RunError, match=r"no such file\. Fit it again with `dualnet eval"
+    ):
+        read_calibration(read_run(copied.path))
+
+
+def test_weights_are_looked_for_in_a_model(tmp_path: Path) -> None:
+    file = tmp_path / "model.keras"
+    file.write_bytes(b"no archive")
+    with pytest.raises(RunError, match=r"must be a Keras model\. Received: BadZipFile"):
+        digest_weights(file)
+
+
+def test_the_part_it_was_fitted_on_is_not_scored_with_it(
+    copied: RunFolder, tmp_path: Path
+) -> None:
+    copied.calibration.unlink()
+    found = evaluate_run(copied.path, part="val", out=tmp_path / "out").evaluation
+    assert found.metrics["calibration"] == {
+        "fitted_on": None,
+        "reason": "the val part, which is judged, is what a calibration is fitted on",
+    }
+    assert not copied.calibration.exists()
+
+
+def test_pictures_that_are_gone_leave_it_uncalibrated(
+    copied: RunFolder, tmp_path: Path, small_phantom: Path
+) -> None:
+    copied.calibration.unlink()
+    records = copied.read_records()
+    split = copied.read_split().set_index("image_id")["part"]
+    val = records["image_id"].map(split) == "val"
+    gone = records["path"].where(~val, records["path"] + ".gone")
+    copied.write_records(records.assign(path=gone))
+    found = evaluate_run(
+        copied.path, cache=tmp_path / "cache", out=tmp_path / "out"
+    ).evaluation.metrics
+    assert (
+        "the pictures of the val part cannot be used" in found["calibration"]["reason"]
+    )
+    assert small_phantom.is_dir()
+
+
+def test_columns_are_joined_and_counted(
+    run: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    test = run.read_split().query("part == 'test'")["image_id"].tolist()
+    file = tmp_path / "sites.csv"
+    rows = [f"{name},{'ab'[place % 2]}" for place, name in enumerate(test[2:])]
+    file.write_text("\n".join(["image_id,site", *rows, "other.png,a"]) + "\n")
+    caplog.set_level(logging.INFO, logger="dualnet")
+    found = evaluate_run(run.path, joins=[f"{file}:site"], out=tmp_path / "out")
+    metrics = json.loads((found.folder / "metrics.json").read_text())
+    (joined,) = metrics["subgroups"]["joined"]
+    assert joined == {
+        "file": "sites.csv",
+        "columns": ["site"],
+        "left_out": [],
+        "num_matched": len(test) - 2,
+        "num_without_row": 2,
+        "num_rows_unused": 1,
+    }
+    assert f"{len(test) - 2} radiographs matched, 2 without a row" in caplog.text
+    site = metrics["subgroups"]["groupings"][-1]
+    assert (site["name"], site["num_unknown"]) == ("site", 2)
+    assert (found.folder / "figures" / "subgroups.png").is_file()
+
+
+def test_a_table_that_is_not_there_is_named_first(run: RunFolder) -> None:
+    with pytest.raises(ConfigError, match=r"--join: must name a CSV file.*no such"):
+        evaluate_run(run.path, joins=["nowhere.csv:site"])
+
+
+def test_a_radiograph_twice_is_exit_2_and_writes_nothing(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "twice.csv"
+    file.write_text("image_id,site\n1.png,a\n1.png,b\n")
+    out = tmp_path / "out"
+    words = ["evaluate", str(run.path), "--join", str(file), "--out", str(out)]
+    assert main(words) == 2
+    assert "twice.csv line 3: a radiograph must stand once" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_radiologists_are_asked_if_their_table_lies_there(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    test = run.read_split().query("part == 'test'")["image_id"].tolist()
+    header = "Image Index,Pneumothorax,Airspace opacity,Nodule or mass"
+    rows = [
+        f"{name},NO,{'YES' if place % 2 else 'NO'},NO"
+        for place, name in enumerate(test)
+    ]
+    file = tmp_path / FILE_NAME
+    file.write_text("\n".join([header, *rows]) + "\n")
+    found = evaluate_run(run.path, adjudicated=file, out=tmp_path / "one").evaluation
+    adjudicated = found.metrics["labels"]["adjudicated"]
+    assert adjudicated["num_images"] == len(test)
+    opacity = adjudicated["findings"]["Airspace opacity"]["adjudicated"]
+    assert opacity["n_positive"] == len(test) // 2
+    without = evaluate_run(run.path, out=tmp_path / "two").evaluation
+    assert without.metrics["labels"]["adjudicated"] is None
+    with pytest.raises(RecordError, match=r"must be readable|No such file"):
+        evaluate_run(run.path, adjudicated=tmp_path / "no.csv", out=tmp_path / "three")
