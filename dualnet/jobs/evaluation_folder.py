@@ -8,7 +8,7 @@ from dualnet.plots.evaluation import plot_evaluation
 from dualnet.plots.style import save_figure
 from dualnet.runs import write_table
 
-SOMETIMES = ("confusion", "calibration", "reliability")
+SOMETIMES = ("confusion", "calibration", "reliability", "subgroups")
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
