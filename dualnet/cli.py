@@ -279,6 +279,9 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     ] = "refuse",
     join: Join = None,
     adjudicated: AdjudicatedTable = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Find out what the model reads.")
+    ] = False,
 ) -> None:
     """Judge a run beside its baselines, in numbers and words."""
     load_framework()
@@ -297,6 +300,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         training_patients=training_patients,
         joins=join or (),
         adjudicated=adjudicated,
+        audit=audit,
     )
     typer.echo(result.evaluation.text())
     typer.echo(f"evaluation: {result.folder}")

@@ -5,14 +5,8 @@ import pandas as pd
 import pytest
 from explore_cases import LETTERS, make_rows
 
-from dualnet.explore.shortcuts import (
-    FOLDS,
-    Probe,
-    deal_folds,
-    encode_numbers,
-    encode_record,
-    probe,
-)
+from dualnet.data.patients import FOLDS, deal_folds
+from dualnet.explore.shortcuts import Probe, encode_numbers, encode_record, probe
 
 
 @pytest.fixture(scope="module")

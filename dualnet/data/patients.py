@@ -13,6 +13,8 @@ import pandas as pd
 
 from dualnet.data.labels import label_matrix
 
+FOLDS = 5  # of a cross-validation by patient
+
 
 @dataclass(frozen=True, kw_only=True)
 class Patients:
@@ -160,3 +162,20 @@ def _choose(lacking: list[float], size: int, chance: float) -> int:
             return part
         point -= weight
     return lacking.index(max(lacking))  # it fits nowhere
+
+
+def deal_folds(table: pd.DataFrame, *, seed: int) -> list[np.ndarray]:
+    """Deals patients to folds of about the same size and findings.
+
+    Args:
+        table: Records.
+        seed: Decides who goes where.
+
+    Returns:
+        A mask a fold, bool, shape (rows,); each row is in one, a patient's in the
+        same.
+    """
+    patients = gather_patients(table)
+    deal = Deal(patients, [1 / FOLDS] * FOLDS, seed=(seed, 2))
+    deal.deal(cover=False)
+    return [deal.part[patients.codes] == fold for fold in range(FOLDS)]

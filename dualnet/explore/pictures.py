@@ -15,6 +15,7 @@ from PIL import Image
 
 from dualnet.data.cache import Cache
 from dualnet.data.images import read_header
+from dualnet.data.thumbnails import shrink
 
 CHUNK = 256  # pictures in memory at once: 16 MiB at 256 pixels
 BLACK, WHITE = 5, 250  # gray values from there on count as black and as white
@@ -137,12 +138,7 @@ def describe_pattern(pictures: np.ndarray, side: int) -> np.ndarray:
     Reference:
         Lewis, Fast Normalized Cross-Correlation, Vision Interface, 1995, equation 2.
     """
-    size = (side, side)
-    shrunk = [
-        np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BOX))
-        for one in pictures
-    ]
-    small = np.array(shrunk, dtype=np.float32).reshape(-1, side, side)
+    small = shrink(pictures, side).astype(np.float32)
     detail = small - _blur(small)
     flat = detail.reshape(len(detail), side * side)
     flat = flat - flat.mean(axis=1, keepdims=True)

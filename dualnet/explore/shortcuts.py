@@ -13,7 +13,7 @@ import pandas as pd
 
 from dualnet.data.labels import full_labels
 from dualnet.data.metadata import FIELD_COLUMNS, LIMIT, MetadataEncoder
-from dualnet.data.patients import Deal, gather_patients
+from dualnet.data.patients import deal_folds, gather_patients
 from dualnet.evaluation.baselines import METADATA_ONLY, fit_baselines
 from dualnet.evaluation.bootstrap import (
     PatientResamples,
@@ -25,7 +25,6 @@ from dualnet.evaluation.bootstrap import (
 from dualnet.findings import Vocabulary
 from dualnet.scores import auroc_per_class
 
-FOLDS = 5
 MEAN = "Mean"
 
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -152,23 +151,6 @@ def probe(
             np.array(vocabulary.class_names)[findings], labels, scores, resamples
         ),
     )
-
-
-def deal_folds(table: pd.DataFrame, *, seed: int) -> list[np.ndarray]:
-    """Deals patients to folds of about the same size and findings.
-
-    Args:
-        table: Records.
-        seed: Decides who goes where.
-
-    Returns:
-        A mask a fold, bool, shape (rows,); each row is in one, a patient's in the
-        same.
-    """
-    patients = gather_patients(table)
-    deal = Deal(patients, [1 / FOLDS] * FOLDS, seed=(seed, 2))
-    deal.deal(cover=False)
-    return [deal.part[patients.codes] == fold for fold in range(FOLDS)]
 
 
 def score_findings(

@@ -1,7 +1,7 @@
 """`dualnet evaluate`: a run's probabilities, judged beside its baselines."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,12 @@ import pandas as pd
 from dualnet.config import Config
 from dualnet.data.labels import full_labels, make_targets
 from dualnet.data.split import sample_patients
-from dualnet.evaluation.baselines import fit_baselines
+from dualnet.evaluation.baselines import Prediction, fit_baselines
 from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import Evaluation, evaluate
+from dualnet.evaluation.probes import THUMBNAIL
 from dualnet.findings import Vocabulary
+from dualnet.jobs.audit import audit_run, read_pictures, write_audit
 from dualnet.jobs.breakdown import check_joins, read_besides
 from dualnet.jobs.evaluation_folder import write_evaluation
 from dualnet.jobs.finished import FinishedRun, read_run
@@ -26,6 +28,7 @@ from dualnet.jobs.judged import (
 )
 from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import keep_cached, prepare
+from dualnet.jobs.thumbnails import predict_thumbnails
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
@@ -58,6 +61,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     training_patients: str = "refuse",
     joins: Sequence[str] = (),
     adjudicated: Path | None = None,
+    audit: bool = False,
 ) -> EvaluatedRun:
     """Judges a run and writes `metrics.json`, `predictions.csv` and figures.
 
@@ -79,6 +83,8 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
             `TABLE:column,column`.
         adjudicated: Radiologists' labels of some of NIH's radiographs; none: as they
             lie in the dataset's folder.
+        audit: Whether to find out what the model reads, see `dualnet.jobs.audit`: it
+            takes three times as long.
 
     Returns:
         The evaluation, and where it lies.
@@ -108,16 +114,25 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
             run, table, stored, data=data, training_patients=training_patients
         )
     besides = read_besides(run, table, config, tables=tables, adjudicated=adjudicated)
-    evaluation = judge(run, table, predict_rows(run, table, stored))
+    seen = read_pictures(run, table, stored) if audit else None
+    probabilities = seen.probabilities if seen else predict_rows(run, table, stored)
+    thumbnails = predict_thumbnails(run, table, stored)
+    evaluation = judge(run, table, probabilities, thumbnails)
+    audited = audit_run(run, table, evaluation, seen, thumbnails) if seen else None
     evaluation = break_down(evaluation, table, besides)
     own = part or "test" if data is None else data.resolve().name
     folder = out or run.folder.evaluation / ("" if own == "test" else own)
     write_evaluation(folder, evaluation)
+    if audited is not None:
+        write_audit(folder, audited)
     return EvaluatedRun(folder=folder, evaluation=evaluation)
 
 
 def judge(
-    run: FinishedRun, table: pd.DataFrame, probabilities: np.ndarray
+    run: FinishedRun,
+    table: pd.DataFrame,
+    probabilities: np.ndarray,
+    thumbnails: Mapping[str, Prediction] | None = None,
 ) -> Evaluation:
     """Scores probabilities beside the baselines of the run's training part.
 
@@ -125,6 +140,8 @@ def judge(
         run: Whose training part the baselines are fitted on.
         table: The radiographs judged.
         probabilities: Shape (rows, classes), in the order of `table`.
+        thumbnails: What `predict_thumbnails` found; the one of whole pictures is a
+            baseline.
 
     Returns:
         The evaluation.
@@ -136,11 +153,15 @@ def judge(
         labels=full_labels(list(train["findings"]), run.vocabulary),
         seed=run.config.seed,
     )
+    pictured = thumbnails or {}
     return evaluate(
         table,
         probabilities,
         vocabulary=run.vocabulary,
-        baselines=baselines.predict(run.encoder.transform(table)),
+        baselines={
+            **baselines.predict(run.encoder.transform(table)),
+            **{name: one for name, one in pictured.items() if name == THUMBNAIL},
+        },
         resamples=run.config.evaluation.resamples,
         seed=run.config.seed,
     )
