@@ -56,12 +56,22 @@ def _dualnet(
 
 
 @app.command()
-def phantom(
+def phantom(  # noqa: PLR0913 - one argument an option
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     images: Annotated[int, typer.Option(min=1, help="Radiographs.")] = 2400,
     patients: Annotated[int, typer.Option(min=1, help="Patients.")] = 700,
     seed: Annotated[int, typer.Option(min=0, help="Decides what is drawn.")] = 0,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Side, pixels.")] = 256,
+    record_tells: Annotated[
+        bool,
+        typer.Option(
+            "--record-tells/--no-record-tells",
+            help="Whether findings depend on age, sex, view and follow-up.",
+        ),
+    ] = True,
+    shortcut: Annotated[
+        str, typer.Option(help="none, or border: a mark there tells Effusion.")
+    ] = "none",
     workers: Workers = None,
 ) -> None:
     """Draw synthetic radiographs in NIH's format: the phantom."""
@@ -78,6 +88,8 @@ def phantom(
             size=size,
             workers=workers or count_cores(),
             progress=progress,
+            dependence=record_tells,
+            shortcut=shortcut,
         )
     typer.echo(
         f"{number_of(images, 'radiograph')} of {number_of(patients, 'patient')}: {out}"

@@ -69,6 +69,12 @@ class PhantomConfig(Stage):
     images: int = Field(default=2400, ge=30)
     patients: int = Field(default=700, ge=9)
     seed: int = Field(default=0, ge=0)
+    record_tells: bool = Field(
+        default=True, description="Findings depend on age, sex, view and follow-up."
+    )
+    shortcut: Literal["none", "border"] = Field(
+        default="none", description="A mark in the border that tells Effusion."
+    )
 
     @model_validator(mode="after")
     def _images_reach_every_patient(self) -> Self:

@@ -204,6 +204,10 @@ def keep_cached(table: pd.DataFrame, cache: Cache) -> pd.DataFrame:
 def _make_phantom(config: Config) -> Path:
     phantom, size = config.phantom, config.data.image_size
     name = f"phantom-{phantom.images}-of-{phantom.patients}-{size}px-{phantom.seed}"
+    if not phantom.record_tells:
+        name += "-no-record-tells"
+    if phantom.shortcut != "none":
+        name += f"-{phantom.shortcut}-shortcut"
     folder = PHANTOM_FOLDER / name
     logger.info("no dataset named: using the phantom in %s", folder)
     with show_progress("drawing the phantom") as progress:
@@ -215,5 +219,7 @@ def _make_phantom(config: Config) -> Path:
             size=size,
             workers=count_workers(config),
             progress=progress,
+            dependence=phantom.record_tells,
+            shortcut=phantom.shortcut,
         )
     return folder

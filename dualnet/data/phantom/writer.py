@@ -8,12 +8,14 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby, repeat
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from dualnet.data.phantom import statistics
 from dualnet.data.phantom.radiograph import Box, draw_radiograph
+from dualnet.data.phantom.shortcut import NO_SHORTCUT, check_shortcut, plant_shortcut
 from dualnet.data.phantom.table import Visit, draw_visits
 from dualnet.errors import ConfigError, RecordError
 from dualnet.files import atomic_folder, write_json, write_text
@@ -52,6 +54,7 @@ def make_phantom(  # noqa: PLR0913 - the switch comes on top of the seven
     workers: int = 2,
     progress: Progress | None = None,
     dependence: bool = True,
+    shortcut: str = NO_SHORTCUT,
 ) -> None:
     """Makes a folder of synthetic chest radiographs in NIH's format.
 
@@ -71,13 +74,15 @@ def make_phantom(  # noqa: PLR0913 - the switch comes on top of the seven
         progress: Called with the pictures drawn and to be drawn.
         dependence: Whether findings depend on view, age, sex and follow-up, as
             they do in the real table.
+        shortcut: `none`, or `border`: a bright square in the border tells
+            `SHORTCUT_FINDING`, see `dualnet.data.phantom.shortcut`.
 
     Raises:
-        ConfigError: If a number is out of its range.
+        ConfigError: If a number is out of its range, or the shortcut not known.
         RecordError: If the folder holds something else.
         StorageError: If the folder cannot be written.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "version": VERSION,
         "num_images": num_images,
         "num_patients": num_patients,
@@ -86,6 +91,9 @@ def make_phantom(  # noqa: PLR0913 - the switch comes on top of the seven
         "dependence": dependence,
     }
     _check(parameters, workers)
+    check_shortcut(shortcut)
+    if shortcut != NO_SHORTCUT:  # a phantom without one keeps its bytes
+        parameters["shortcut"] = shortcut
     if _is_made(folder, parameters):
         logger.info("%s: this phantom is already there.", folder)
         return
@@ -104,7 +112,7 @@ def make_phantom(  # noqa: PLR0913 - the switch comes on top of the seven
         write_json(unfinished / PARAMETERS_NAME, parameters)
 
 
-def _check(parameters: dict[str, int], workers: int) -> None:
+def _check(parameters: dict[str, Any], workers: int) -> None:
     """Checks the numbers.
 
     Raises:
@@ -126,7 +134,7 @@ def _check(parameters: dict[str, int], workers: int) -> None:
             )
 
 
-def _is_made(folder: Path, parameters: dict[str, int]) -> bool:
+def _is_made(folder: Path, parameters: dict[str, Any]) -> bool:
     """Returns whether the folder already is this phantom.
 
     Raises:
@@ -157,7 +165,7 @@ def _is_made(folder: Path, parameters: dict[str, int]) -> bool:
     return True
 
 
-def _read_parameters(folder: Path) -> dict[str, int] | None:
+def _read_parameters(folder: Path) -> dict[str, Any] | None:
     """Returns the parameters of the phantom in a folder, or None."""
     try:
         values = json.loads((folder / PARAMETERS_NAME).read_text(encoding="utf-8"))
@@ -166,7 +174,7 @@ def _read_parameters(folder: Path) -> dict[str, int] | None:
     return values if isinstance(values, dict) else None
 
 
-def _difference(found: dict[str, int], parameters: dict[str, int]) -> str:
+def _difference(found: dict[str, Any], parameters: dict[str, Any]) -> str:
     """Says how a phantom differs from the one asked for."""
     return "a phantom with " + ", ".join(
         f"{name}={found.get(name)!r} instead of {value!r}"
@@ -178,7 +186,7 @@ def _difference(found: dict[str, int], parameters: dict[str, int]) -> str:
 def _write_images(
     folder: Path,
     visits: Sequence[Visit],
-    parameters: dict[str, int],
+    parameters: dict[str, Any],
     workers: int,
     progress: Progress | None,
 ) -> list[dict[str, list[Box]]]:
@@ -198,7 +206,7 @@ def _write_images(
 def _draw_patients(
     folder: Path,
     patients: Sequence[Sequence[Visit]],
-    parameters: dict[str, int],
+    parameters: dict[str, Any],
     workers: int,
 ) -> Iterator[list[dict[str, list[Box]]]]:
     """Yields the boxes of each patient's pictures, in order, once written."""
@@ -207,6 +215,7 @@ def _draw_patients(
         repeat(folder),
         repeat(parameters["seed"]),
         repeat(parameters["size"]),
+        repeat(parameters.get("shortcut", NO_SHORTCUT)),
     )
     if workers == 1 or parameters["num_images"] < MIN_IMAGES_FOR_POOL:
         yield from map(_draw_patient, *arguments)
@@ -217,13 +226,14 @@ def _draw_patients(
 
 
 def _draw_patient(
-    visits: Sequence[Visit], folder: Path, seed: int, size: int
+    visits: Sequence[Visit], folder: Path, seed: int, size: int, shortcut: str
 ) -> list[dict[str, list[Box]]]:
     """Draws and writes one patient's pictures; returns the boxes of each."""
     boxes = []
     for visit in visits:
         radiograph = draw_radiograph(visit, seed=seed, size=size)
-        picture = Image.fromarray(radiograph.pixels)
+        pixels = plant_shortcut(radiograph.pixels, visit, seed=seed, shortcut=shortcut)
+        picture = Image.fromarray(pixels)
         picture.save(folder / visit.image_id, compress_level=3)
         boxes.append(radiograph.boxes)
     return boxes
