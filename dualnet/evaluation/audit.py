@@ -78,6 +78,7 @@ def audit_modalities(
     metadata = encoder.transform(table)
     own = np.arange(len(table))
     donors = find_donors(truth.patient_ids, seed=draws.seed)
+
     def score(probabilities: np.ndarray) -> PairedScores:
         return score_paired(truth, Prediction(probabilities), draws)
 

@@ -158,4 +158,6 @@ def _say_shortcuts(probes: Mapping[str, Any]) -> list[str]:
 
 
 def _area(values: Mapping[str, Any]) -> str:
-    return f"{format_number(values['auroc'])} {format_interval(values['auroc_interval'])}"
+    return (
+        f"{format_number(values['auroc'])} {format_interval(values['auroc_interval'])}"
+    )

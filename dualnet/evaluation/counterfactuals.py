@@ -146,8 +146,10 @@ def _name_largest(cases: pd.DataFrame) -> list[dict[str, Any]]:
     order = np.argsort(-change, kind="stable")[:NUM_LARGEST]
     columns = ["image_id", "finding", "before", "after"]
     return [
-        {key: float(one) if key in ("before", "after") else str(one)
-         for key, one in zip(columns, row, strict=True)}
+        {
+            key: float(one) if key in ("before", "after") else str(one)
+            for key, one in zip(columns, row, strict=True)
+        }
         for row in cases.iloc[order][columns].to_numpy("object")
     ]
 

@@ -174,7 +174,10 @@ def probe_source(
     if not 1 < names.size <= MAX_SOURCES:
         return None
     table = pd.DataFrame(
-        {"patient_id": draws.codes[known], "findings": [(one,) for one in sources[known]]}
+        {
+            "patient_id": draws.codes[known],
+            "findings": [(one,) for one in sources[known]],
+        }
     )
     scores = np.zeros((len(codes), names.size))
     numbers = features[known].astype(np.float64)

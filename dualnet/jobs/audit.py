@@ -66,7 +66,8 @@ class Audit:
     """What an audit found.
 
     Args:
-        values: Plain values for JSON: `modalities` and `counterfactuals` (None for a
+        values: Plain values for JSON: `num_images`, `num_patients`, `negative` (the
+            class that is no finding), `modalities` and `counterfactuals` (None for a
             model without a record), `probes`, `sources`, and in words `warnings` and
             `lines`.
         cases: Each radiograph's counterfactuals, from `ask_counterfactuals`.
@@ -155,6 +156,9 @@ def audit_run(
     alone = {name: Prediction(one) for name, one in pictures.alone.items()}
     intact = alone.pop("model")
     values = {
+        "num_images": truth.num_images,
+        "num_patients": truth.num_patients,
+        "negative": truth.vocabulary.negative,
         "modalities": modalities,
         "counterfactuals": changes,
         "probes": score_probes(truth, intact, {**alone, **thumbnails}, draws),

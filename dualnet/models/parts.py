@@ -57,7 +57,9 @@ class FusedParts:
         inputs = [*features, metadata]
         # `predict` sets up a data set each time, a tenth of a second, for a few ms of work
         chunks = [
-            self.rest.predict_on_batch([one[start : start + batch_size] for one in inputs])
+            self.rest.predict_on_batch(
+                [one[start : start + batch_size] for one in inputs]
+            )
             for start in range(0, len(metadata), batch_size)
         ]
         return np.concatenate(chunks).astype(np.float32, copy=False)
