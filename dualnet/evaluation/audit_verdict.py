@@ -151,7 +151,8 @@ def _say_shortcuts(probes: Mapping[str, Any]) -> list[str]:
         )
         text = (
             f"{seen} scores {_area(one)} {of}, where this model scores "
-            f"{format_number(one['model_auroc'])}: the border gives it away."
+            f"{format_number(one['model_auroc'])} on whole pictures: the border gives it "
+            "away."
         )
         said.setdefault(finding, text)
     return list(said.values())

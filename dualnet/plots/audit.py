@@ -151,6 +151,8 @@ def plot_counterfactuals(values: Mapping[str, Any]) -> Figure:
         )
     for panel in panels[len(asked) :]:
         panel.axis("off")
+    for panel in panels[: len(asked)][-2:]:  # the lowest of each column
+        panel.tick_params(axis="x", labelbottom=True)
     for panel in panels[::2]:
         panel.set_yticks(range(len(names)), [display_name(name) for name in names])
         panel.tick_params(axis="y", labelsize=9)
