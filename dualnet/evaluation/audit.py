@@ -89,25 +89,28 @@ def audit_modalities(
         else score(predict(encoder.transform(hide_fields(table, hidden)), own))
         for hidden in list_patterns(encoder.fields)
     }
-    views: dict[str, dict[str, PairedScores | None]] = {
-        IMAGE_ONLY: {MISSING: patterns[encoder.fields]},
-        METADATA_ONLY: {},
+    asks = {
+        IMAGE_ONLY: lambda others: predict(metadata[others], own),
+        METADATA_ONLY: lambda others: predict(metadata, others),
     }
-    for half, ask in (
-        (IMAGE_ONLY, lambda others: predict(metadata[others], own)),
-        (METADATA_ONLY, lambda others: predict(metadata, others)),
-    ):
-        views[half][PERMUTED] = None if donors is None else score(ask(donors))
-        views[half][AVERAGED] = score(average_out(ask, references, len(table)))
+    averaged = {
+        half: score(average_out(ask, references, len(table)))
+        for half, ask in asks.items()
+    }
+    views: dict[str, dict[str, Any]] = {
+        half: {
+            PERMUTED: None if donors is None else _describe(score(ask(donors)), fused),
+            AVERAGED: _describe(averaged[half], fused),
+        }
+        for half, ask in asks.items()
+    }
+    views[IMAGE_ONLY][MISSING] = _describe(patterns[encoder.fields], fused)
     return {
         FUSED: fused.describe(),
-        **{
-            half: {how: _describe(one, fused) for how, one in found.items()}
-            for half, found in views.items()
-        },
+        **views,
         "adds": {
-            "record": fused.minus(views[IMAGE_ONLY][AVERAGED]),
-            "picture": fused.minus(views[METADATA_ONLY][AVERAGED]),
+            "record": fused.minus(averaged[IMAGE_ONLY]),
+            "picture": fused.minus(averaged[METADATA_ONLY]),
         },
         "patterns": [
             {"missing": list(hidden), **_describe(one, fused)}
@@ -215,7 +218,5 @@ def average_out(
     return softmax(total / len(references), axis=1)
 
 
-def _describe(one: PairedScores | None, fused: PairedScores) -> dict[str, Any] | None:
-    if one is None:
-        return None
+def _describe(one: PairedScores, fused: PairedScores) -> dict[str, Any]:
     return {**one.describe(), "fused_minus": fused.minus(one)}

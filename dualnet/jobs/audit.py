@@ -237,7 +237,7 @@ def _read_image_only(
     table: pd.DataFrame,  # noqa: ARG001 - such a model has no record
     batches: Mapping[str, Batches],
 ) -> ReadPictures:
-    model = show_features(load_model(run))
+    model: Any = show_features(load_model(run))
     found = {name: model.predict(one, verbose=0) for name, one in batches.items()}
     features, probabilities = found["model"]
     return ReadPictures(
