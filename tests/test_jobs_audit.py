@@ -40,6 +40,13 @@ def audited(run: Path, folder: Path) -> Path:
     return evaluate_run(run, out=folder / "audited", audit=True).folder
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are looked at once, in `audited`: they take longer than all else."""
+    monkeypatch.setattr("dualnet.jobs.evaluate.plot_evaluation", lambda _: {})
+    monkeypatch.setattr("dualnet.jobs.audit.plot_audit", lambda _: {})
+
+
 def read(path: Path) -> dict:
     return json.loads(path.read_text())
 
@@ -86,12 +93,19 @@ def test_counterfactuals_are_listed_case_by_case(audited: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_audit_changes_no_other_score(
     run: Path, audited: Path, folder: Path
 ) -> None:
     plain = evaluate_run(run, out=folder / "plain").folder
     before, after = read(plain / "metrics.json"), read(audited / "metrics.json")
     assert "audit" not in before
+    assert set(before["baselines"]) == {
+        "class_prior",
+        "majority",
+        "metadata_only",
+        "thumbnail",
+    }
     np.testing.assert_allclose(
         pd.read_csv(plain / "predictions.csv").select_dtypes("number"),
         pd.read_csv(audited / "predictions.csv").select_dtypes("number"),
@@ -104,6 +118,7 @@ def test_an_audit_changes_no_other_score(
     assert not (plain / "audit.json").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_run_gives_the_same_audit(
     run: Path, audited: Path, folder: Path
 ) -> None:
@@ -119,16 +134,7 @@ def test_every_figure_is_drawn(audited: Path) -> None:
             assert np.asarray(picture.convert("L")).std() > 10
 
 
-def test_thumbnails_are_a_baseline_without_an_audit(run: Path, folder: Path) -> None:
-    metrics = read(evaluate_run(run, out=folder / "plain").folder / "metrics.json")
-    assert set(metrics["baselines"]) == {
-        "class_prior",
-        "majority",
-        "metadata_only",
-        "thumbnail",
-    }
-
-
+@pytest.mark.usefixtures("undrawn")
 def test_a_model_fitted_as_a_whole_is_audited(
     small_phantom: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,6 +174,7 @@ def test_a_model_without_pictures_is_refused(small_phantom: Path, folder: Path) 
     assert not (folder / "metadata" / "evaluation").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_any_column_of_a_few_values_is_asked_as_a_source(
     run: Path, folder: Path
 ) -> None:
@@ -183,17 +190,10 @@ def test_any_column_of_a_few_values_is_asked_as_a_source(
     assert any("hospital is told with AUROC" in line for line in audit["lines"])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_training_pictures_there_is_no_thumbnail(
-    run: Path, folder: Path, small_phantom: Path, caplog: pytest.LogCaptureFixture
+    run: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO"):
-        found = evaluate_run(
-            run, out=folder / "moved", cache=folder / "other", sample=10, audit=True
-        ).folder
-    del small_phantom
-    assert (
-        len(read(found / "metrics.json")["baselines"]) == 4
-    )  # the run's cache is there
     (folder / "cache").rename(folder / "gone")
     with caplog.at_level("INFO"):
         found = evaluate_run(
