@@ -58,7 +58,7 @@ def test_what_the_record_adds_is_what_a_model_without_it_lacks() -> None:
     truth = score(fused) - score(alone)
     assert 0 < adds["low"] < truth < adds["high"]
     averaged = found["modalities"]["image_only"]["averaged"]["macro"]["auroc"]
-    assert averaged == pytest.approx(score(alone), abs=0.01)
+    assert averaged == pytest.approx(score(alone), abs=0.02)
     assert found["probes"]["shortcuts"] == []
 
 
