@@ -105,13 +105,7 @@ def score_paired(
     """
     auroc = auroc_per_class(truth.labels, prediction.scores)
     drawn = resample_auroc(draws, truth.labels, prediction.scores)
-    rows = np.stack(
-        [
-            row_correct(truth, prediction.probabilities),
-            row_log_loss(truth, prediction.probabilities),
-        ],
-        axis=1,
-    )
+    rows = _score_rows(truth, prediction)
     macro = mean_defined(auroc[np.newaxis, truth.is_finding])
     drawn_macro = mean_defined(drawn[:, truth.is_finding])
     return PairedScores(
@@ -133,3 +127,12 @@ def _differences(values: np.ndarray, samples: np.ndarray) -> list[dict[str, Any]
 def _plain(value: float) -> float | None:
     """Turns NaN, which JSON has not, into None."""
     return None if np.isnan(value) else float(value)
+
+
+def _score_rows(truth: Truth, prediction: Prediction) -> np.ndarray:
+    """Returns each row's `ROW_MEASURES`; NaN where there is no one answer."""
+    answers = prediction.probabilities
+    if answers is None:
+        return np.full((truth.num_images, len(ROW_MEASURES)), np.nan)
+    measures = (row_correct(truth, answers), row_log_loss(truth, answers))
+    return np.stack(measures, axis=1)

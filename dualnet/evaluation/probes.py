@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from dualnet.data.patients import deal_folds
-from dualnet.evaluation.baselines import METADATA_ONLY, Baselines, Prediction
+from dualnet.evaluation.baselines import METADATA_ONLY, Baselines, count_shares
 from dualnet.evaluation.bootstrap import (
     PatientResamples,
     mean_defined,
@@ -32,6 +32,7 @@ from dualnet.evaluation.bootstrap import (
     resample_auroc,
 )
 from dualnet.evaluation.paired import score_paired
+from dualnet.evaluation.prediction import Prediction
 from dualnet.evaluation.truth import Truth
 from dualnet.scores import auroc_per_class
 
@@ -97,13 +98,13 @@ def fit_thumbnails(
     if cells is None:
         cells = np.ones(thumbnails.shape[1:], dtype=bool)
     gray = _gray(thumbnails, cells)
-    num_rows, num_classes = labels.shape
-    counts = np.bincount(first, minlength=num_classes)
+    prior, finding_shares = count_shares(first, labels)
     with threadpool_limits(1):
         models = Baselines(
-            prior=(counts + 1) / (num_rows + num_classes),  # as `fit_baselines`
+            prior=prior,
             softmax=_fit(gray, first, solver="lbfgs"),
             finding_models=tuple(_fit(gray, present) for present in labels.T),
+            finding_shares=finding_shares,
         )
     return ThumbnailModel(cells=cells, models=models)
 

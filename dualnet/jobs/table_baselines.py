@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dualnet.data.labels import full_labels, make_targets
+from dualnet.data.patients import FOLDS, deal_folds
 from dualnet.evaluation.baselines import (
     METADATA_ONLY,
     count_shares,
@@ -23,7 +24,7 @@ from dualnet.evaluation.baselines import (
     predict_shares,
 )
 from dualnet.evaluation.prediction import Prediction
-from dualnet.explore.shortcuts import FOLDS, Encode, deal_folds, encode_record
+from dualnet.explore.shortcuts import Encode, encode_record
 from dualnet.findings import Vocabulary
 from dualnet.wording import number_of
 
