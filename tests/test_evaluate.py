@@ -169,9 +169,23 @@ def test_text_fits_a_terminal(judged: Evaluation) -> None:
     lines = judged.text().splitlines()
     assert max(map(len, lines)) <= COLUMNS
     assert any(line.startswith("Log-loss") for line in lines)
-    assert lines[-1].startswith("By log-loss of the first label") or lines[
-        -1
-    ].startswith("    ")
+
+
+def test_text_says_the_verdict_above_the_tables(judged: Evaluation) -> None:
+    verdict, findings, summary = judged.text().split("\n\n")
+    assert verdict.splitlines()[0] == judged.verdict.splitlines()[0]
+    assert findings.startswith("Finding ")
+    assert summary.startswith("By first label")
+
+
+def test_text_begins_with_what_the_scores_must_not_be_taken_for(
+    judged: Evaluation,
+) -> None:
+    metrics = {**judged.metrics, "caution": "Mind.", "about": {"phantom": True}}
+    first, second, third = format_table(metrics).split("\n\n")[:3]
+    assert first == "Mind."
+    assert second.startswith("Scores on the phantom, whose radiographs are drawn")
+    assert third.startswith("By macro AUROC the model")
 
 
 def test_always_no_finding_is_called_that_in_the_first_line() -> None:

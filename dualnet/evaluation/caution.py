@@ -1,6 +1,34 @@
-"""The first line of a report whose patients helped to make the model."""
+"""The first lines of a report: what its scores must not be taken for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NOT_A_MEDICAL_DEVICE = (
+    "Not a medical device: for research and teaching, never for diagnosis or care."
+)
+ON_THE_PHANTOM = (
+    "Scores on the phantom, whose radiographs are drawn: they show that the machinery "
+    "works and say nothing about patients."
+)
+
+
+def due_cautions(metrics: Mapping[str, Any]) -> list[str]:
+    """Lists the lines that must stand above these scores.
+
+    Args:
+        metrics: Plain values, as `evaluate` collects them; `about` may say that the
+            radiographs are the phantom's.
+
+    Returns:
+        `caution` and the phantom's line, each where it is due.
+
+    Example:
+        >>> due_cautions({"caution": None, "about": {"phantom": False}})
+        []
+    """
+    phantom = (metrics.get("about") or {}).get("phantom")
+    said = metrics.get("caution")
+    return [*([said] if said else []), *([ON_THE_PHANTOM] if phantom else [])]
 
 
 def caution(parts: Sequence[str]) -> str | None:

@@ -37,6 +37,7 @@ from dualnet.evaluation.operating_points import (
 )
 from dualnet.evaluation.prediction import Prediction, check_prediction
 from dualnet.evaluation.reliability import score_probabilities
+from dualnet.evaluation.schema import SCHEMA
 from dualnet.evaluation.table import findings_table, format_table, summary_table
 from dualnet.evaluation.truth import Truth, make_truth
 from dualnet.evaluation.verdict import judge
@@ -121,6 +122,7 @@ def evaluate(
         check_prediction(prediction, truth, name=name)
     draws = resample_patients(truth.patient_ids, num_resamples=resamples, seed=seed)
     metrics = {
+        "$schema": SCHEMA,
         "caution": caution(table["part"].tolist() if "part" in table else []),
         **plain_values(_collect_metrics(truth, judged, draws)),
         "operating_points": plain_values(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
+from dualnet.evaluation.caution import due_cautions
 from dualnet.evaluation.columns import align as _align
 from dualnet.evaluation.sections import (
     calibration_lines,
@@ -152,9 +153,10 @@ def format_table(metrics: Mapping[str, Any]) -> str:
         fill(line, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
         for line in (*metrics["verdict"]["lines"], *metrics.get("notes", ()))
     ]
-    said = metrics.get("caution")
-    first = [fill(said, COLUMNS, break_on_hyphens=False)] if said else []
-    return "\n\n".join([*first, *tables, *_sections(metrics), "\n".join(verdict)])
+    first = [
+        fill(line, COLUMNS, break_on_hyphens=False) for line in due_cautions(metrics)
+    ]
+    return "\n\n".join([*first, "\n".join(verdict), *tables, *_sections(metrics)])
 
 
 def _sections(metrics: Mapping[str, Any]) -> list[str]:

@@ -39,7 +39,7 @@ class EvaluatedRun:
     """What an evaluation left.
 
     Args:
-        folder: Where `metrics.json`, `predictions.csv` and `figures/` lie.
+        folder: Where `metrics.json`, `predictions.csv`, the report and `figures/` lie.
         evaluation: The scores, the predictions and the verdict.
     """
 
@@ -63,7 +63,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     adjudicated: Path | None = None,
     audit: bool = False,
 ) -> EvaluatedRun:
-    """Judges a run and writes `metrics.json`, `predictions.csv` and figures.
+    """Judges a run and writes its scores, predictions, figures and report.
 
     Args:
         path: The run folder.

@@ -1,10 +1,12 @@
-"""The folder that an evaluation leaves: scores, predictions, figures."""
+"""The folder that an evaluation leaves: scores, predictions, figures, the report."""
 
 from pathlib import Path
 
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.files import write_json
 from dualnet.plots.evaluation import plot_evaluation
+from dualnet.plots.report.charts import draw_charts
+from dualnet.plots.report.writer import write_report
 from dualnet.plots.style import save_figure
 from dualnet.runs import write_table
 
@@ -12,7 +14,7 @@ SOMETIMES = ("confusion", "calibration", "reliability", "subgroups")
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
-    """Writes an evaluation: scores, predictions and figures.
+    """Writes an evaluation: predictions, figures, the report, and last the scores.
 
     Args:
         folder: The folder to write.
@@ -23,6 +25,10 @@ def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
     for name in SOMETIMES:
         if name not in figures:  # an evaluation of before had it
             (folder / "figures" / f"{name}.png").unlink(missing_ok=True)
+    paths = {name: folder / "figures" / f"{name}.png" for name in figures}
     for name, figure in figures.items():
-        save_figure(figure, folder / "figures" / f"{name}.png")
+        save_figure(figure, paths[name])
+    write_report(
+        folder, evaluation.metrics, figures=paths, charts=draw_charts(evaluation)
+    )
     write_json(folder / "metrics.json", evaluation.metrics)

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 CRISP = 128  # pixels: about the size at which a map is looked at
+COLORS = 128  # of a figure inside a page: a third of the bytes of true colour
 
 
 def open_template(template: str, **filters: Callable[..., str]) -> jinja2.Template:
@@ -29,6 +31,11 @@ def open_template(template: str, **filters: Callable[..., str]) -> jinja2.Templa
     )
     environment.filters |= filters
     return environment.get_template(template)
+
+
+def keep_together(text: str) -> str:
+    """Keeps a number and its percent sign on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def embed_gray(image: np.ndarray) -> str:
@@ -56,6 +63,17 @@ def embed_map(values: np.ndarray, low: float, high: float, colours: str) -> str:
     palette = mpl.colormaps[colours](np.arange(256), bytes=True)[:, :3]
     picture.putpalette(palette.tobytes())  # a third of the size of true colour
     return embed(picture)
+
+
+def embed_figure(path: Path) -> str:
+    """Returns a figure that was saved as a picture, as an embedded PNG.
+
+    Args:
+        path: The picture's file.
+    """
+    with Image.open(path) as picture:
+        palette = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    return embed(palette)
 
 
 def embed_scale(colours: str) -> str:

@@ -19,13 +19,12 @@ from dualnet.plots import (
     explore_captions as captions,
     explore_grids,
 )
-from dualnet.plots.embed import embed, open_template
+from dualnet.plots.embed import embed, embed_figure, keep_together, open_template
 from dualnet.plots.style import save_figure
 
 FIGURES = "figures"
 REPORT = "report.html"
 SAMPLE_SIDE = 144  # pixels: sharp on a phone, 4 KB each
-COLORS = 128  # of a figure inside the page: a third of the bytes of true colour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,7 @@ def write_explore_report(
     for one in drawn:
         path = folder / FIGURES / f"{one.name}.png"
         save_figure(one.plot(), path)
-        sources[one.name] = _embed_figure(path)
+        sources[one.name] = embed_figure(path)
     extra = _save_samples(folder, samples)
     _remove_others(folder, {*sources, *extra})
     page = folder / REPORT
@@ -116,7 +115,7 @@ def render_report(
         The HTML.
     """
     template = open_template(
-        "explore.html.j2", percent=percent, name=name, keep=_keep_together
+        "explore.html.j2", percent=percent, name=name, keep=keep_together
     )
     by_section: dict[str, list[dict[str, str]]] = {}
     for one in drawn:
@@ -320,17 +319,6 @@ def _remove_others(folder: Path, names: set[str]) -> None:
     for path in (folder / FIGURES).glob("*.png"):
         if path.stem not in names:
             path.unlink()
-
-
-def _keep_together(text: str) -> str:
-    """Keeps a number and its percent sign on one line."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
-
-
-def _embed_figure(path: Path) -> str:
-    with Image.open(path) as picture:
-        palette = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
-    return embed(palette)
 
 
 def _embed_picture(pixels: np.ndarray) -> str:

@@ -1,0 +1,57 @@
+"""Which sections a report has, and in which order: the only list of them.
+
+A new section is a function in a file of its own and a line in `SECTIONS`. It is given
+the plain values of `metrics.json` and returns None where they have nothing for it.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dualnet.plots.report import scores
+from dualnet.plots.report.sections import MakeSection, Picture, Section
+
+SECTIONS: tuple[MakeSection, ...] = (
+    scores.make_baselines,
+    scores.make_findings,
+    scores.make_reliability,
+    scores.make_answers,
+)
+
+
+def make_sections(
+    metrics: Mapping[str, Any], drawn: Collection[str]
+) -> list[Section]:
+    """Makes the sections of a report.
+
+    Args:
+        metrics: Plain values, as `evaluate` collects them.
+        drawn: Names of the figures there are. One that no section shows gets into a
+            section of its own at the end, so that none is lost.
+
+    Returns:
+        The sections that have something to say, in order.
+    """
+    made = [section for make in SECTIONS if (section := make(metrics)) is not None]
+    sections = [
+        replace(
+            section,
+            pictures=[one for one in section.pictures if one.name in drawn],
+        )
+        for section in made
+    ]
+    shown = {picture.name for section in sections for picture in section.pictures}
+    others = [name for name in drawn if name not in shown]
+    if not others:
+        return sections
+    pictures = [
+        Picture(name=name, title=_in_words(name), caption="") for name in others
+    ]
+    return [
+        *sections,
+        Section(key="figures", title="More figures", pictures=pictures),
+    ]
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()

@@ -1,0 +1,81 @@
+"""The report as one HTML file: figures, plotly.js and its values are all inside.
+
+Nothing is fetched, and its Content-Security-Policy forbids to: only the two scripts whose
+digests it names may run. Where no script runs, and on paper, each interactive figure
+gives way to its still twin.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from dualnet.plots.embed import embed_figure, keep_together, open_template
+from dualnet.plots.report.charts import Chart
+from dualnet.plots.report.heading import Heading
+from dualnet.plots.report.sections import Section
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script inside the page.
+
+    Args:
+        text: Its code, trusted.
+    """
+
+    text: Markup
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in base64, as a Content-Security-Policy names it."""
+        digest = hashlib.sha256(self.text.encode()).digest()
+        return base64.b64encode(digest).decode()
+
+
+def render_page(
+    heading: Heading,
+    sections: Sequence[Section],
+    figures: Mapping[str, Path],
+    charts: Mapping[str, Chart],
+) -> str:
+    """Returns the report as one HTML text.
+
+    Args:
+        heading: Its top.
+        sections: Its sections.
+        figures: The file of each figure that the sections show, by its name.
+        charts: Interactive twins of some of them.
+
+    Returns:
+        The HTML.
+    """
+    shown = {picture.name for section in sections for picture in section.pictures}
+    charts = {name: chart for name, chart in charts.items() if name in shown}
+    return open_template("report.html.j2", keep=keep_together).render(
+        heading=heading,
+        sections=sections,
+        sources={name: embed_figure(figures[name]) for name in sorted(shown)},
+        charts=charts,
+        chart_values=_as_script_values(charts),
+        scripts=_read_scripts() if charts else [],
+    )
+
+
+def _as_script_values(charts: Mapping[str, Chart]) -> Markup:
+    """Writes values so that none of their texts can end the element they stand in."""
+    text = json.dumps(charts, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - escaped above
+
+
+def _read_scripts() -> list[Script]:
+    from plotly.offline import get_plotlyjs  # half a second: only where it is needed
+
+    own = open_template("report.js.j2").render()
+    return [Script(Markup(text)) for text in (get_plotlyjs(), own)]  # noqa: S704
