@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from dualnet.jobs.judged import (
     settle_pictures,
 )
 from dualnet.jobs.predicting import predict_rows
-from dualnet.jobs.sources import keep_cached, prepare
+from dualnet.jobs.sources import describe_dataset, keep_cached, prepare
 from dualnet.jobs.thumbnails import predict_thumbnails
 from dualnet.wording import number_of
 
@@ -120,6 +120,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     evaluation = judge(run, table, probabilities, thumbnails)
     audited = audit_run(run, table, evaluation, seen, thumbnails) if seen else None
     evaluation = break_down(evaluation, table, besides)
+    evaluation = name_judged(evaluation, run, data)
     own = part or "test" if data is None else data.resolve().name
     folder = out or run.folder.evaluation / ("" if own == "test" else own)
     write_evaluation(folder, evaluation)
@@ -165,6 +166,30 @@ def judge(
         resamples=run.config.evaluation.resamples,
         seed=run.config.seed,
     )
+
+
+def name_judged(
+    evaluation: Evaluation, run: FinishedRun, data: Path | None
+) -> Evaluation:
+    """Adds `about` to the scores: which run was judged, and on which data.
+
+    Args:
+        evaluation: The scores.
+        run: Whose they are.
+        data: The other dataset; none: the run's own.
+
+    Returns:
+        The evaluation, with `about`.
+    """
+    dataset = run.dataset if data is None else describe_dataset(data)
+    about = {
+        "model": run.folder.path.resolve().name,
+        "data": dataset["name"],
+        "phantom": dataset["phantom"],
+    }
+    first = {key: evaluation.metrics[key] for key in ("$schema", "caution")}
+    metrics = {**first, "about": about, **evaluation.metrics}
+    return replace(evaluation, metrics=metrics)
 
 
 def _first(table: pd.DataFrame, vocabulary: Vocabulary) -> np.ndarray:

@@ -12,6 +12,7 @@ from dualnet.data.split import count_shared_patients
 from dualnet.errors import RunError
 from dualnet.files import sha256
 from dualnet.findings import VOCABULARIES, Vocabulary
+from dualnet.jobs.sources import describe_dataset
 from dualnet.runs import RunFolder, open_run
 from dualnet.wording import number_of
 
@@ -43,6 +44,17 @@ class FinishedRun:
     def fitted(self) -> pd.DataFrame:
         """The radiographs that decided on the model: those of train and val."""
         return self.records[self.records["part"] != "test"].reset_index(drop=True)
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """The `name` of the dataset it was trained on, and whether it is a `phantom`."""
+        told = self.certificate.get("dataset")
+        if told is not None:
+            return told
+        path = self.config.data.path  # a run of before; one without a path is drawn
+        if path is None:
+            return {"name": "phantom", "phantom": True}
+        return describe_dataset(path)
 
 
 def read_run(path: Path) -> FinishedRun:

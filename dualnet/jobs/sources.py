@@ -5,12 +5,13 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from dualnet.config import Config
 from dualnet.data.cache import Cache, prepare_cache
-from dualnet.data.phantom import make_phantom
+from dualnet.data.phantom import is_phantom, make_phantom
 from dualnet.data.readers import read_official_lists, read_records
 from dualnet.data.records import RecordSet
 from dualnet.data.split import PARTS, check_split, split_by_ratios, split_official
@@ -54,6 +55,18 @@ def read_source(config: Config) -> RecordSet:
         f"{len(records.table) - counts['without_picture']:,}",
     )
     return records
+
+
+def describe_dataset(folder: Path) -> dict[str, Any]:
+    """Says which dataset a folder is.
+
+    Args:
+        folder: The dataset's folder.
+
+    Returns:
+        `name`, and whether it is a `phantom`, whose radiographs are drawn.
+    """
+    return {"name": folder.resolve().name, "phantom": is_phantom(folder)}
 
 
 def exclude_findings(records: RecordSet, findings: Sequence[str]) -> RecordSet:

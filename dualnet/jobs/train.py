@@ -23,6 +23,7 @@ from dualnet.files import empty_folder
 from dualnet.jobs.calibrate import calibrate_run
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.sources import (
+    describe_dataset,
     keep_cached,
     prepare,
     read_source,
@@ -236,7 +237,12 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
     details = records.details
     run.write_details(details[details["image_id"].isin(table["image_id"])])
     run.write_split(
-        data.split, {**certificate, "vocabulary": asdict(records.vocabulary)}
+        data.split,
+        {
+            **certificate,
+            "vocabulary": asdict(records.vocabulary),
+            "dataset": describe_dataset(records.folder),
+        },
     )
     data.encoder.save(run.metadata_encoder)
 

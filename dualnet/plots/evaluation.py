@@ -171,7 +171,7 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
     axes.get_yticklabels()[-1].set_fontweight("bold")
     axes.axhline(len(rows) - 0.5, color=style.TEXT, linewidth=0.8)
     axes.set_ylim(len(rows) + 0.6, -0.6)
-    axes.set_xlim(_left_end(blocks), 1.01)  # a mark at 1 is drawn whole
+    axes.set_xlim(left_end(blocks), 1.01)  # a mark at 1 is drawn whole
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("AUROC against the full label set, 95 % interval by patient")
     figure.suptitle(f"AUROC by finding\n{_describe_rows(evaluation)}")
@@ -292,8 +292,15 @@ def _draw_intervals(
     )
 
 
-def _left_end(blocks: Mapping[str, Mapping[str, Any]]) -> float:
-    """The least value drawn, a tenth rounded down, but never above .4."""
+def left_end(blocks: Mapping[str, Mapping[str, Any]]) -> float:
+    """Returns where an axis of AUROCs begins.
+
+    Args:
+        blocks: The scores that are drawn, by whose they are.
+
+    Returns:
+        The least value drawn, a tenth rounded down, but never above .4.
+    """
     scores = [one for block in blocks.values() for one in block["findings"].values()]
     lows = [one["auroc_interval"]["low"] or one["auroc"] or 0.5 for one in scores]
     return float(np.floor(min(0.4, *lows) * 10) / 10)

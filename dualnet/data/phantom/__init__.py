@@ -4,6 +4,6 @@ The embedded default data, the test data, and the ground truth of later work: wh
 the picture tells, what the record tells beyond it, where each finding is.
 """
 
-from dualnet.data.phantom.writer import make_phantom
+from dualnet.data.phantom.writer import is_phantom, make_phantom
 
-__all__ = ["make_phantom"]
+__all__ = ["is_phantom", "make_phantom"]

@@ -44,6 +44,11 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 
 
+def is_phantom(folder: Path) -> bool:
+    """Returns whether a dataset folder is a phantom: its radiographs are drawn."""
+    return (folder / PARAMETERS_NAME).is_file()
+
+
 def make_phantom(  # noqa: PLR0913 - the switch comes on top of the seven
     folder: Path,
     *,

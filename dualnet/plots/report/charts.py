@@ -14,7 +14,7 @@ from dualnet.evaluation.evaluate import MODEL, Evaluation
 from dualnet.evaluation.metrics import roc_points
 from dualnet.evaluation.verdict import format_interval, format_number
 from dualnet.plots import style
-from dualnet.plots.evaluation import LOOKS, NAMES
+from dualnet.plots.evaluation import LOOKS, NAMES, left_end
 from dualnet.plots.style import Look, display_name
 
 Chart = dict[str, Any]
@@ -75,7 +75,7 @@ def draw_roc(evaluation: Evaluation) -> Chart:
             "height": 520,
             "hovermode": "closest",
             "updatemenus": [_make_menu(owners, scores)],
-            "margin": {"l": 56, "r": 16, "t": 56, "b": 90},
+            "margin": {"l": 8, "r": 16, "t": 56, "b": 80},
         },
     }
 
@@ -101,8 +101,8 @@ def draw_comparison(evaluation: Evaluation) -> Chart:
     for key, block in _blocks(evaluation).items():
         rows = [*(block["findings"][name] for name in names), block["macro"]]
         traces.append(_draw_intervals(key, labels, rows))
-    layout = _lay_out("AUROC against the full label set, 95 % interval", "")
-    layout["xaxis"]["range"] = None
+    layout = _lay_out("AUROC, 95 % interval", "")
+    layout["xaxis"]["range"] = [left_end(_blocks(evaluation)), 1.01]
     layout["yaxis"] = {"autorange": "reversed", "automargin": True, "fixedrange": True}
     return {
         "data": traces,
@@ -149,7 +149,7 @@ def draw_confusion(evaluation: Evaluation) -> Chart:
         evaluation: What to draw.
 
     Returns:
-        One heat map: shades are shares of a row, the counts show where one points.
+        One heat map: shades are shares of a row, numbers are radiographs.
     """
     counts = np.array(evaluation.metrics[MODEL]["first_label"]["confusion_matrix"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -160,6 +160,8 @@ def draw_confusion(evaluation: Evaluation) -> Chart:
         "y": names,
         "z": [_rounded(row) for row in shares.tolist()],
         "customdata": counts.tolist(),
+        "text": [[f"{one:,}" if one else "" for one in row] for row in counts.tolist()],
+        "texttemplate": "%{text}",  # in cells that have room for it
         "colorscale": BLUES,
         "zmin": 0,
         "zmax": 1,
@@ -313,10 +315,17 @@ def _lay_out(x_title: str, y_title: str) -> dict[str, Any]:
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": style.TEXT},
         "plot_bgcolor": "#ffffff",
         "paper_bgcolor": "#ffffff",
-        "margin": {"l": 8, "r": 16, "t": 16, "b": 60},
+        "margin": {"l": 8, "r": 16, "t": 16, "b": 80},
         "xaxis": {**unit, **line, "title": {"text": x_title, "standoff": 8}},
         "yaxis": {**unit, **line, "title": {"text": y_title, "standoff": 8}},
-        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 0,
+            "xref": "container",
+            "yref": "container",
+            "yanchor": "bottom",
+        },
         "hoverlabel": {"align": "left"},
     }
 

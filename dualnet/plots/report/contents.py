@@ -19,9 +19,7 @@ SECTIONS: tuple[MakeSection, ...] = (
 )
 
 
-def make_sections(
-    metrics: Mapping[str, Any], drawn: Collection[str]
-) -> list[Section]:
+def make_sections(metrics: Mapping[str, Any], drawn: Collection[str]) -> list[Section]:
     """Makes the sections of a report.
 
     Args:

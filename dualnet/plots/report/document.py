@@ -26,6 +26,7 @@ CELL = 8.0  # points: the largest a cell is written in
 SMALLEST = 5.5  # points: what a printer still gives legibly
 GAP = 0.14  # inches between two columns
 MOST_OF_PAGE = 0.82  # of a page's height, for the largest figure
+LEAST = 0.7  # of its full size, for a figure that may be on the same page so
 
 
 def write_document(
@@ -77,9 +78,7 @@ def _draw_heading(paper: Paper, heading: Heading) -> None:
     paper.write(heading.subtitle, NOTE, after=0.05)
 
 
-def _draw_section(
-    paper: Paper, section: Section, figures: Mapping[str, Path]
-) -> None:
+def _draw_section(paper: Paper, section: Section, figures: Mapping[str, Path]) -> None:
     paper.need(1.6)  # a headline does not stand alone at the foot of a page
     paper.skip(0.22)
     paper.write(section.title, HEADLINE, after=0.06)
@@ -142,6 +141,9 @@ def _draw_picture(paper: Paper, picture: Picture, path: Path) -> None:
     height = min(paper.width * share, paper.height * MOST_OF_PAGE)
     caption = f"{picture.title}. {picture.caption}".strip()
     lines = BODY.wrap(caption, paper.width)
-    paper.need(height + 0.2 + len(lines) * BODY.height)
+    room = paper.room - 0.3 - len(lines) * BODY.height
+    if LEAST * height <= room:
+        height = min(height, room)
+    paper.need(height + 0.3 + len(lines) * BODY.height)
     paper.paste(pixels, height / share, height)
     paper.write(caption, BODY, after=0.1)

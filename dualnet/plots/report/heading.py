@@ -42,7 +42,7 @@ def make_heading(metrics: Mapping[str, Any]) -> Heading:
         The top.
     """
     about = metrics.get("about") or {}
-    on = f" on {about['data']}" if about else ""
+    on = f" of {about['data']}" if about else ""
     intervals = metrics["intervals"]
     return Heading(
         title=f"Evaluation of {about.get('model', 'a model')}",

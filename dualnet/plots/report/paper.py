@@ -91,9 +91,14 @@ class Paper:
         """Leaves some inches free."""
         self._top += height
 
+    @property
+    def room(self) -> float:
+        """Inches that are left on this sheet."""
+        return HEIGHT - MARGIN - self._top
+
     def has_room(self, height: float) -> bool:
         """Returns whether so many inches are left on this sheet."""
-        return self._top + height <= HEIGHT - MARGIN
+        return height <= self.room
 
     def need(self, height: float) -> None:
         """Turns to a new sheet unless so many inches are left."""

@@ -70,9 +70,7 @@ def make_findings(metrics: Mapping[str, Any]) -> Section | None:
             Table(
                 caption="AUROC and average precision, and the baselines' AUROC",
                 header=[*header[:4], "share", *header[4:]],
-                rows=[
-                    [*row[:4], _share(metrics, row[1]), *row[4:]] for row in rows
-                ],
+                rows=[[*row[:4], _share(metrics, row[1]), *row[4:]] for row in rows],
                 note="Labels that a program took from reports, as NIH's are, are wrong "
                 "for some radiographs, of rare findings most.",
             ),
@@ -130,7 +128,7 @@ def make_reliability(metrics: Mapping[str, Any]) -> Section | None:
                 name="calibration",
                 title="Reliability curve",
                 caption="Below the diagonal the model is surer than it is right. Bins "
-                "of few radiographs, see the bars, jump about.",
+                "of few radiographs jump about.",
             ),
         ),
     )
@@ -154,7 +152,9 @@ def make_answers(metrics: Mapping[str, Any]) -> Section | None:
         if not count
     ]
     said = (
-        f"Never the answer: {', '.join(never)}." if never else "Every class is answered."
+        f"Never the answer: {', '.join(never)}."
+        if never
+        else "Every class is answered."
     )
     return Section(
         key="answers",
