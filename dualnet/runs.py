@@ -11,6 +11,7 @@ runs/<name>/
   model.keras            the best model by validation macro AUROC
   calibration.json       temperature and operating points, fitted on the val part
   history.csv            one row an epoch
+  MODEL_CARD.md          the model card: written by `train`, completed by `evaluate`
   checkpoints/  tensorboard/  evaluation/  activations/
 """
 
@@ -114,8 +115,13 @@ class RunFolder:
 
     @property
     def evaluation(self) -> Path:
-        """`metrics.json`, `predictions.csv` and `figures/`."""
+        """`metrics.json`, `predictions.csv`, `report.html`, `.pdf` and `figures/`."""
         return self.path / "evaluation"
+
+    @property
+    def model_card(self) -> Path:
+        """What the model is, what it is for and what is known of it."""
+        return self.path / "MODEL_CARD.md"
 
     @property
     def activations(self) -> Path:

@@ -27,6 +27,7 @@ from dualnet.jobs.judged import (
     settle_pictures,
 )
 from dualnet.jobs.predicting import predict_rows
+from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.sources import describe_dataset, keep_cached, prepare
 from dualnet.jobs.thumbnails import predict_thumbnails
 from dualnet.wording import number_of
@@ -126,6 +127,8 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     write_evaluation(folder, evaluation)
     if audited is not None:
         write_audit(folder, audited)
+    if out is None:
+        write_model_card(run.folder)
     return EvaluatedRun(folder=folder, evaluation=evaluation)
 
 

@@ -12,7 +12,7 @@ from dualnet.data.split import count_shared_patients
 from dualnet.errors import RunError
 from dualnet.files import sha256
 from dualnet.findings import VOCABULARIES, Vocabulary
-from dualnet.jobs.sources import describe_dataset
+from dualnet.jobs.sources import read_dataset
 from dualnet.runs import RunFolder, open_run
 from dualnet.wording import number_of
 
@@ -48,13 +48,7 @@ class FinishedRun:
     @property
     def dataset(self) -> dict[str, Any]:
         """The `name` of the dataset it was trained on, and whether it is a `phantom`."""
-        told = self.certificate.get("dataset")
-        if told is not None:
-            return told
-        path = self.config.data.path  # a run of before; one without a path is drawn
-        if path is None:
-            return {"name": "phantom", "phantom": True}
-        return describe_dataset(path)
+        return read_dataset(self.config, self.certificate)
 
 
 def read_run(path: Path) -> FinishedRun:
@@ -73,7 +67,7 @@ def read_run(path: Path) -> FinishedRun:
     return FinishedRun(
         folder=run,
         config=run.read_config(),
-        vocabulary=_read_vocabulary(run, certificate),
+        vocabulary=read_vocabulary(run, certificate),
         encoder=MetadataEncoder.load(run.metadata_encoder),
         records=_join_parts(run, run.read_records(), split),
         certificate=certificate,
@@ -109,7 +103,19 @@ def load_model(run: FinishedRun) -> "keras.Model":
     return model
 
 
-def _read_vocabulary(run: RunFolder, certificate: dict[str, Any]) -> Vocabulary:
+def read_vocabulary(run: RunFolder, certificate: dict[str, Any]) -> Vocabulary:
+    """Reads a run's classes from its certificate.
+
+    Args:
+        run: The run folder, named in the error.
+        certificate: Its split certificate.
+
+    Returns:
+        The vocabulary.
+
+    Raises:
+        RunError: If the certificate names none that is known.
+    """
     values = certificate.get("vocabulary")
     try:
         if values is None:  # a run of before, when there was but one

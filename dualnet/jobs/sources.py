@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,25 @@ def describe_dataset(folder: Path) -> dict[str, Any]:
         `name`, and whether it is a `phantom`, whose radiographs are drawn.
     """
     return {"name": folder.resolve().name, "phantom": is_phantom(folder)}
+
+
+def read_dataset(config: Config, certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """Says which dataset a run was trained on, as its certificate does.
+
+    Args:
+        config: The run's configuration.
+        certificate: Its split certificate; one of before does not say, and the
+            configured folder is looked at.
+
+    Returns:
+        `name`, and whether it is a `phantom`, whose radiographs are drawn.
+    """
+    told = certificate.get("dataset")
+    if told is not None:
+        return told
+    if config.data.path is None:
+        return {"name": "phantom", "phantom": True}
+    return describe_dataset(config.data.path)
 
 
 def exclude_findings(records: RecordSet, findings: Sequence[str]) -> RecordSet:

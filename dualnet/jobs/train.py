@@ -22,6 +22,7 @@ from dualnet.errors import ConfigError
 from dualnet.files import empty_folder
 from dualnet.jobs.calibrate import calibrate_run
 from dualnet.jobs.finished import read_run
+from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.sources import (
     describe_dataset,
     keep_cached,
@@ -85,6 +86,7 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
         empty_folder(path)
     fit_run(config, run, data)
     calibrate_run(read_run(path), data.cache)
+    write_model_card(run)
     return run
 
 

@@ -50,7 +50,7 @@ def make_heading(metrics: Mapping[str, Any]) -> Heading:
             f"Part {metrics['part']}{on}: "
             f"{number_of(metrics['num_images'], 'radiograph')} of "
             f"{number_of(metrics['num_patients'], 'patient')}. Intervals hold "
-            f"{intervals['level']:.0%} of {intervals['resamples']:,} resamples of "
+            f"{100 * intervals['level']:.0f} % of {intervals['resamples']:,} resamples of "
             f"{intervals['of']} (seed {intervals['seed']}). n/a: these radiographs "
             "cannot give the score."
         ),
