@@ -14,8 +14,10 @@ import run_cases
 
 from dualnet.config import Config, read_config
 from dualnet.errors import ConfigError, RecordError, RunError
+from dualnet.files import sha256
 from dualnet.jobs.evaluate import evaluate_run
 from dualnet.jobs.finished import read_run
+from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.prepare import prepare_data
 from dualnet.jobs.train import read_training_data, train_run
 from dualnet.jobs.visualize import visualize_run
@@ -65,6 +67,49 @@ def test_a_run_holds_what_everything_downstream_needs(run: RunFolder) -> None:
     assert {"loss", "val_loss", "val_macro_auroc"} <= set(history.columns)
     chosen = run.read_environment()["precision"]["chosen"]
     assert chosen in {"float32", "mixed_bfloat16"}
+
+
+def test_train_writes_the_model_card_and_evaluate_completes_it(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(run.path, tmp_path / "run")
+    card = copied / "MODEL_CARD.md"
+    assert "Not judged yet" in card.read_text("utf-8")
+    evaluate_run(copied, part="val", training_patients="score")
+    evaluate_run(copied)
+    text = card.read_text("utf-8")
+    assert "Not judged yet" not in text
+    assert text.index("### evaluation: part test") < text.index(
+        "### evaluation/val: part val"
+    )
+    assert sha256(copied / "model.keras") in text
+    write_model_card(RunFolder(copied))
+    assert card.read_text("utf-8") == text
+
+
+def test_scores_of_another_version_are_left_out_of_the_card(
+    run: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied = RunFolder(shutil.copytree(run.path, tmp_path / "run"))
+    (copied.evaluation / "old").mkdir(parents=True)
+    for text in ('{"model": {}}', "no JSON"):
+        (copied.evaluation / "old" / "metrics.json").write_text(text)
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            write_model_card(copied)
+        assert "old/metrics.json: not this version's" in caplog.text
+        assert "Not judged yet" in copied.model_card.read_text("utf-8")
+
+
+def test_scores_of_a_phantom_say_so(run: RunFolder, tmp_path: Path) -> None:
+    metrics = evaluate_run(run.path, out=tmp_path).evaluation.metrics
+    assert list(metrics)[:3] == ["$schema", "caution", "about"]
+    assert metrics["about"] == {
+        "model": "the fused model, xnet",
+        "data": "small",
+        "phantom": True,
+    }
+    assert "Scores on the phantom" in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_records_are_read_back_as_they_were_written(run: RunFolder) -> None:

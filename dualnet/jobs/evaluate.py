@@ -174,7 +174,9 @@ def judge(
 def name_judged(
     evaluation: Evaluation, run: FinishedRun, data: Path | None
 ) -> Evaluation:
-    """Adds `about` to the scores: which run was judged, and on which data.
+    """Adds `about` to the scores: what kind of model was judged, and on which data.
+
+    The run's name is left out: two runs of the same seed have the same scores.
 
     Args:
         evaluation: The scores.
@@ -186,13 +188,19 @@ def name_judged(
     """
     dataset = run.dataset if data is None else describe_dataset(data)
     about = {
-        "model": run.folder.path.resolve().name,
+        "model": _name_model(run.config),
         "data": dataset["name"],
         "phantom": dataset["phantom"],
     }
     first = {key: evaluation.metrics[key] for key in ("$schema", "caution")}
     metrics = {**first, "about": about, **evaluation.metrics}
     return replace(evaluation, metrics=metrics)
+
+
+def _name_model(config: Config) -> str:
+    model = config.model
+    branch = "" if model.modality == "metadata" else f", {model.image_branch}"
+    return f"the {model.modality} model{branch}"
 
 
 def _first(table: pd.DataFrame, vocabulary: Vocabulary) -> np.ndarray:

@@ -15,6 +15,7 @@ from dualnet.evaluation.metrics import roc_points
 from dualnet.evaluation.verdict import format_interval, format_number
 from dualnet.plots import style
 from dualnet.plots.evaluation import LOOKS, NAMES, left_end
+from dualnet.plots.report.scores import gives_answers
 from dualnet.plots.style import Look, display_name
 
 Chart = dict[str, Any]
@@ -33,14 +34,13 @@ def draw_charts(evaluation: Evaluation) -> dict[str, Chart]:
         evaluation: What to draw.
 
     Returns:
-        `data` and `layout` of each, by the name of its still twin.
+        `data` and `layout` of each, by the name of its still twin; those of the one
+        answer a radiograph only where the model gives one.
     """
-    return {
-        "roc": draw_roc(evaluation),
-        "comparison": draw_comparison(evaluation),
-        "calibration": draw_calibration(evaluation),
-        "confusion": draw_confusion(evaluation),
-    }
+    drawn = {"roc": draw_roc, "comparison": draw_comparison}
+    if gives_answers(evaluation.metrics):
+        drawn |= {"calibration": draw_calibration, "confusion": draw_confusion}
+    return {name: draw(evaluation) for name, draw in drawn.items()}
 
 
 def draw_roc(evaluation: Evaluation) -> Chart:
@@ -62,10 +62,12 @@ def draw_roc(evaluation: Evaluation) -> Chart:
         if scores[name]["auroc"] is None:
             continue
         for key in _drawn(predictions):
+            block = _blocks(evaluation)[key]["findings"][name]
+            if block["auroc"] is None:
+                continue
             points = roc_points(
                 truth.labels[:, column], predictions[key].scores[:, column]
             )
-            block = _blocks(evaluation)[key]["findings"][name]
             traces.append(_draw_curve(key, name, points, block))
             owners.append((name, key))
     return {

@@ -8,14 +8,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dualnet.plots.report import scores
+from dualnet.plots.report import audit, groups, scores, thresholds
 from dualnet.plots.report.sections import MakeSection, Picture, Section
 
 SECTIONS: tuple[MakeSection, ...] = (
     scores.make_baselines,
+    audit.make_audit,
     scores.make_findings,
+    thresholds.make_operating_points,
+    groups.make_subgroups,
     scores.make_reliability,
+    thresholds.make_calibration,
     scores.make_answers,
+    groups.make_labels,
 )
 
 

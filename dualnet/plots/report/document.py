@@ -5,6 +5,7 @@ Words and tables are text that can be searched; figures are the saved pictures.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from PIL import Image
 
 from dualnet.files import atomic_path
+from dualnet.plots.embed import keep_together
 from dualnet.plots.report.heading import Heading
 from dualnet.plots.report.paper import BODY, Font, Paper
 from dualnet.plots.report.sections import Picture, Section, Table
@@ -22,8 +24,7 @@ CAUTION = Font(size=9.5, weight="bold", color="#B3261E")
 LEAD = Font(size=10.5, weight="bold")
 CAPTION = Font(size=9, weight="bold")
 NOTE = Font(size=8, color="#555555")
-CELL = 8.0  # points: the largest a cell is written in
-SMALLEST = 5.5  # points: what a printer still gives legibly
+SIZES = (8.0, 7.5, 7.0, 6.5, 6.0)  # points: of a cell, the first at which it fits
 GAP = 0.14  # inches between two columns
 MOST_OF_PAGE = 0.82  # of a page's height, for the largest figure
 LEAST = 0.7  # of its full size, for a figure that may be on the same page so
@@ -91,7 +92,16 @@ def _draw_section(paper: Paper, section: Section, figures: Mapping[str, Path]) -
 
 
 def _draw_table(paper: Paper, table: Table) -> None:
-    size, widths = _fit_columns(paper, table)
+    for number, (block, size, widths) in enumerate(_fit_columns(paper, table)):
+        caption = f"{table.caption}, continued" if number else table.caption
+        _draw_block(paper, replace(block, caption=caption), size, widths)
+    if table.note:
+        paper.write(table.note, NOTE, after=0.05)
+
+
+def _draw_block(
+    paper: Paper, table: Table, size: float, widths: Sequence[float]
+) -> None:
     font, header = Font(size=size), Font(size=size, color="#555555")
     edges = [sum(widths[:number]) for number in range(len(widths) + 1)]
     places = [
@@ -100,19 +110,37 @@ def _draw_table(paper: Paper, table: Table) -> None:
         else (edges[number + 1] - GAP, "right")
         for number in range(len(widths))
     ]
+    names = [
+        header.wrap(keep_together(cell), width - GAP)
+        for cell, width in zip(table.header, widths, strict=True)
+    ]
     paper.need(min(3.0, 0.5 + font.height * (len(table.rows) + 2)))
     paper.skip(0.08)
     paper.write(table.caption, CAPTION, after=0.04)
-    _draw_row(paper, table.header, places, header)
+    _draw_header(paper, names, places, header)
     for row in table.rows:
         if not paper.has_room(font.height):
             paper.turn()
-            _draw_row(paper, table.header, places, header)
+            _draw_header(paper, names, places, header)
         paper.rule(edges[-1] - GAP)
         _draw_row(paper, row, places, font)
     paper.skip(0.05)
-    if table.note:
-        paper.write(table.note, NOTE, after=0.05)
+
+
+def _draw_header(
+    paper: Paper,
+    names: Sequence[Sequence[str]],
+    places: Sequence[tuple[float, str]],
+    font: Font,
+) -> None:
+    """Draws the columns' names, each from the bottom up where it has several lines."""
+    height = max(map(len, names))
+    for line in range(height):
+        shown = [
+            name[line - height + len(name)] if line >= height - len(name) else ""
+            for name in names
+        ]
+        _draw_row(paper, shown, places, font)
 
 
 def _draw_row(
@@ -123,15 +151,45 @@ def _draw_row(
     paper.skip(font.height)
 
 
-def _fit_columns(paper: Paper, table: Table) -> tuple[float, list[float]]:
-    """Returns the size of the cells, in points, and the widths of the columns."""
-    columns = list(zip(table.header, *table.rows, strict=True))
-    for size in (CELL, CELL - 0.5, CELL - 1, CELL - 1.5, CELL - 2, SMALLEST):
-        font = Font(size=size)
-        widths = [max(map(font.width_of, column)) + GAP for column in columns]
+def _fit_columns(paper: Paper, table: Table) -> list[tuple[Table, float, list[float]]]:
+    """Finds the size of the cells, in points, and the widths of the columns.
+
+    Returns:
+        One block, or, where the smallest size is still too wide, several that each
+        begin with the first column.
+    """
+    for size in SIZES:
+        widths = _measure_columns(table, Font(size=size))
         if sum(widths) - GAP <= paper.width:
-            break
-    return size, widths
+            return [(table, size, widths)]
+    blocks: list[list[int]] = [[0]]
+    for column in range(1, len(widths)):
+        taken = sum(widths[one] for one in blocks[-1])
+        if len(blocks[-1]) > 1 and taken + widths[column] - GAP > paper.width:
+            blocks.append([0])
+        blocks[-1].append(column)
+    return [
+        (_take_columns(table, block), SIZES[-1], [widths[one] for one in block])
+        for block in blocks
+    ]
+
+
+def _measure_columns(table: Table, font: Font) -> list[float]:
+    """A column is as wide as its widest cell and the widest word of its name."""
+    columns = zip(table.header, *table.rows, strict=True)
+    return [
+        max(map(font.width_of, [*keep_together(name).split(" "), *cells])) + GAP
+        for name, *cells in columns
+    ]
+
+
+def _take_columns(table: Table, columns: Sequence[int]) -> Table:
+    return replace(
+        table,
+        header=[table.header[one] for one in columns],
+        rows=[[row[one] for one in columns] for row in table.rows],
+        left=[place for place, one in enumerate(columns) if one in table.left],
+    )
 
 
 def _draw_picture(paper: Paper, picture: Picture, path: Path) -> None:

@@ -10,6 +10,7 @@ from dualnet.evaluation.verdict import (
     format_interval,
     format_number,
 )
+from dualnet.plots.report.scores import gives_answers
 from dualnet.wording import number_of
 
 
@@ -55,7 +56,7 @@ def make_heading(metrics: Mapping[str, Any]) -> Heading:
             "cannot give the score."
         ),
         cautions=[NOT_A_MEDICAL_DEVICE, *due_cautions(metrics)],
-        verdict=_group(metrics["verdict"]["lines"]),
+        verdict=_group([*metrics["verdict"]["lines"], *metrics.get("notes", ())]),
         facts=_list_facts(metrics),
     )
 
@@ -72,7 +73,7 @@ def _group(lines: Sequence[str]) -> list[tuple[str, list[str]]]:
 
 
 def _list_facts(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    macro, first = metrics["model"]["macro"], metrics["model"]["first_label"]
+    macro = metrics["model"]["macro"]
     facts = [
         (
             format_number(macro["auroc"]),
@@ -89,18 +90,23 @@ def _list_facts(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         best = max(areas, key=lambda name: areas[name])
         said = f"macro AUROC of {display_baseline(best)}, the best baseline"
         facts.append((format_number(areas[best]), said))
-    facts.append(
+    return [*facts, *(_list_accuracies(metrics) if gives_answers(metrics) else [])]
+
+
+def _list_accuracies(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    first = metrics["model"]["first_label"]
+    largest = _largest_class(metrics)
+    share = max(map(sum, first["confusion_matrix"])) / metrics["num_images"]
+    return [
         (
             format_number(first["accuracy"]),
             f"accuracy of the first label {format_interval(first['accuracy_interval'])}",
-        )
-    )
-    largest = _largest_class(metrics)
-    share = max(map(sum, first["confusion_matrix"])) / metrics["num_images"]
-    facts.append(
-        (format_number(share), f"accuracy of always saying {display_baseline(largest)}")
-    )
-    return facts
+        ),
+        (
+            format_number(share),
+            f"accuracy of always saying {display_baseline(largest)}",
+        ),
+    ]
 
 
 def _largest_class(metrics: Mapping[str, Any]) -> str:

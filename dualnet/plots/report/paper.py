@@ -50,7 +50,8 @@ class Font:
         """Breaks a text between words.
 
         Args:
-            text: What to break; its own spaces count as one.
+            text: What to break; its own spaces count as one, at
+                no-break spaces it is not broken.
             width: Of the lines at most, in inches; a longer word has its own line.
 
         Returns:
@@ -58,7 +59,7 @@ class Font:
         """
         lines: list[str] = []
         line = ""
-        for word in text.split():
+        for word in filter(None, text.split(" ")):  # not at a no-break space
             longer = f"{line} {word}" if line else word
             if line and self.width_of(longer) > width:
                 lines.append(line)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualnet.evaluation.table import findings_table
-from dualnet.evaluation.verdict import (
-    display_baseline,
-    format_interval,
-    format_number,
+from dualnet.evaluation.verdict import display_baseline, format_number
+from dualnet.plots.report.cells import (
+    format_auroc,
+    format_difference,
+    format_score,
 )
 from dualnet.plots.report.sections import Picture, Section, Table
 from dualnet.wording import number_of
@@ -32,7 +33,10 @@ def make_baselines(metrics: Mapping[str, Any]) -> Section | None:
             "The model counts as better only if the whole interval of the difference, "
             "paired on the same resamples, lies above 0.",
         ),
-        tables=(_macro_table(metrics), _first_label_table(metrics)),
+        tables=(
+            _macro_table(metrics),
+            *([_first_label_table(metrics)] if gives_answers(metrics) else []),
+        ),
         pictures=(
             Picture(
                 name="comparison",
@@ -95,8 +99,10 @@ def make_reliability(metrics: Mapping[str, Any]) -> Section | None:
         metrics: Plain values, as `evaluate` collects them.
 
     Returns:
-        The section.
+        The section, or None where the model gives no one answer.
     """
+    if not gives_answers(metrics):
+        return None
     first = metrics["model"]["first_label"]
     error = format_number(first["expected_calibration_error"])
     return Section(
@@ -141,8 +147,10 @@ def make_answers(metrics: Mapping[str, Any]) -> Section | None:
         metrics: Plain values, as `evaluate` collects them.
 
     Returns:
-        The section.
+        The section, or None where the model gives no one answer.
     """
+    if not gives_answers(metrics):
+        return None
     names = metrics["class_names"]
     matrix = metrics["model"]["first_label"]["confusion_matrix"]
     answered = [sum(column) for column in zip(*matrix, strict=True)]
@@ -176,13 +184,17 @@ def make_answers(metrics: Mapping[str, Any]) -> Section | None:
     )
 
 
+def gives_answers(metrics: Mapping[str, Any]) -> bool:
+    """Returns whether the model gives one answer a radiograph, as a softmax does."""
+    return bool(metrics["model"]["first_label"].get("confusion_matrix"))
+
+
 def _macro_table(metrics: Mapping[str, Any]) -> Table:
     macro = metrics["model"]["macro"]
     rows = [
         [
             "model",
-            f"{format_number(macro['auroc'])} "
-            f"{format_interval(macro['auroc_interval'])}",
+            format_auroc(macro),
             format_number(macro["average_precision"]),
             "",
             "",
@@ -194,11 +206,9 @@ def _macro_table(metrics: Mapping[str, Any]) -> Table:
         rows.append(
             [
                 display_baseline(name),
-                f"{format_number(other['auroc'])} "
-                f"{format_interval(other['auroc_interval'])}",
+                format_auroc(other),
                 format_number(other["average_precision"]),
-                f"{format_number(difference['difference'], sign=True)} "
-                f"{format_interval(difference, sign=True)}",
+                format_difference(difference),
                 metrics["verdict"]["outcomes"].get(name, ""),
             ]
         )
@@ -244,8 +254,7 @@ def _first_label_table(metrics: Mapping[str, Any]) -> Table:
 
 
 def _with_interval(scores: Mapping[str, Any], key: str) -> str:
-    interval = format_interval(scores[f"{key}_interval"])
-    return f"{format_number(scores[key])} {interval}"
+    return format_score(scores[key], scores[f"{key}_interval"])
 
 
 def _share(metrics: Mapping[str, Any], count: str) -> str:
