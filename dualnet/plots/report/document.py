@@ -162,6 +162,7 @@ def _fit_columns(paper: Paper, table: Table) -> list[tuple[Table, float, list[fl
         widths = _measure_columns(table, Font(size=size))
         if sum(widths) - GAP <= paper.width:
             return [(table, size, widths)]
+    widths = _measure_columns(table, Font(size=SIZES[-1]))
     blocks: list[list[int]] = [[0]]
     for column in range(1, len(widths)):
         taken = sum(widths[one] for one in blocks[-1])
