@@ -142,7 +142,7 @@ def _list_cases(
 
 def _name(codes: np.ndarray, class_names: Sequence[str]) -> pd.Categorical:
     """Names classes at a byte a row: NIH's table gives 800,000 cases."""
-    return pd.Categorical.from_codes(codes, pd.Index(class_names))
+    return pd.Categorical.from_codes(codes, pd.Index(class_names, dtype="object"))
 
 
 def _name_largest(cases: pd.DataFrame) -> list[dict[str, Any]]:

@@ -26,8 +26,8 @@ from dualnet.jobs.judged import (
     choose_own,
     settle_pictures,
 )
-from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.model_card import write_model_card
+from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import describe_dataset, keep_cached, prepare
 from dualnet.jobs.thumbnails import predict_thumbnails
 from dualnet.wording import number_of
