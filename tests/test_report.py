@@ -155,6 +155,11 @@ def test_only_the_scripts_of_the_page_may_run(page: Page) -> None:
     assert "script-src 'unsafe-inline'" not in policy
 
 
+def test_figures_have_no_button_that_sends_data_away(page: Page) -> None:
+    own = [text for kind, text in page.scripts if kind is None][-1]
+    assert 'modeBarButtons: [["toImage"]]' in own
+
+
 def test_every_interactive_figure_has_a_still_twin(page: Page) -> None:
     values = json.loads(
         next(text for kind, text in page.scripts if kind == "application/json")
