@@ -142,7 +142,8 @@ def _list_cases(
 
 def _name(codes: np.ndarray, class_names: Sequence[str]) -> pd.Categorical:
     """Names classes at a byte a row: NIH's table gives 800,000 cases."""
-    return pd.Categorical.from_codes(codes, pd.Index(class_names, dtype="object"))
+    names = np.array(class_names, dtype=object)
+    return pd.Categorical(names[codes], categories=names.tolist())
 
 
 def _name_largest(cases: pd.DataFrame) -> list[dict[str, Any]]:
