@@ -388,7 +388,7 @@ def compare(
         ),
     ] = "refuse",
 ) -> None:
-    """Compare judged runs with the first, on the same radiographs."""
+    """Compare judged runs on the same radiographs."""
     from dualnet.jobs.compare import compare_runs
 
     result = compare_runs(runs, part=part, out=out, training_patients=training_patients)

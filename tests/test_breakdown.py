@@ -50,7 +50,8 @@ def test_the_same_input_gives_the_same_bytes(broken_down: Evaluation, tmp_path) 
 def test_points_are_scored_on_calibrated_probabilities(broken_down: Evaluation) -> None:
     calibration = calibrate()
     found = broken_down.metrics["operating_points"]
-    assert list(found) == list(RULES)
+    assert list(found) == ["0.5", "prevalence_matched", *RULES]
+    assert found[YOUDEN]["chosen"].endswith("on validation")
     column = calibration.apply(predict(0))[:, 0]
     called = column >= calibration.thresholds(YOUDEN)[0]
     sick = broken_down.truth.labels[:, 0]
@@ -112,7 +113,8 @@ def test_the_text_fits_a_terminal_and_has_every_section(
     for words in (
         "gap to the rest",
         "fitted on 180 radiographs of val: log-loss",
-        "At Youden, mean of 2 of 2 findings: sensitivity",
+        "Mean over findings, at",
+        "specificity 90",
         "Label rule `first` drops 30 of 120 labels of train (most of Mass, 50%), 30 of",
         "Findings that are not the first label: macro AUROC",
         "Labelled by radiologists (some.csv): 90 radiographs of 90 patients",
@@ -126,7 +128,7 @@ def test_what_is_not_known_is_left_out_or_said() -> None:
     why = "there are no pictures"
     found = break_down(evaluate_alone(), table, Besides(uncalibrated=why)).metrics
     assert calibration_lines(found) == ["Not calibrated: there are no pictures."]
-    assert found["operating_points"] == {}
+    assert list(found["operating_points"]) == ["0.5", "prevalence_matched"]
     assert found["subgroups"]["groupings"] == found["subgroups"]["gaps"] == []
     lines = label_lines(found)
     assert len(lines) == 1

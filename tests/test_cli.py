@@ -231,7 +231,7 @@ def test_help_names_each_command_in_a_whole_sentence(
 ) -> None:
     assert main(["--help"]) == 0
     listed = capsys.readouterr().out.partition("Commands:\n")[2].strip().splitlines()
-    assert len(listed) == 9
+    assert len(listed) == 10
     for line in listed:
         assert line.endswith(".")
         assert "..." not in line

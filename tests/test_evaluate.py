@@ -172,7 +172,7 @@ def test_text_fits_a_terminal(judged: Evaluation) -> None:
 
 
 def test_text_says_the_verdict_above_the_tables(judged: Evaluation) -> None:
-    verdict, findings, summary = judged.text().split("\n\n")
+    verdict, findings, *_, summary = judged.text().split("\n\n")
     assert verdict.splitlines()[0] == judged.verdict.splitlines()[0]
     assert findings.startswith("Finding ")
     assert summary.startswith("By first label")

@@ -43,8 +43,9 @@ def audited(run: Path, folder: Path) -> Path:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are looked at once, in `audited`: they take longer than all else."""
-    monkeypatch.setattr("dualnet.jobs.evaluate.plot_evaluation", lambda _: {})
-    monkeypatch.setattr("dualnet.jobs.audit.plot_audit", lambda _: {})
+    place = "dualnet.jobs.evaluation_folder.plot_evaluation"
+    monkeypatch.setattr(place, lambda _: {})
+    monkeypatch.setattr("dualnet.jobs.evaluate.plot_audit", lambda _: {})
 
 
 def read(path: Path) -> dict:

@@ -78,6 +78,8 @@ def test_folder_holds_what_an_evaluation_leaves(
     assert names == {
         "metrics.json",
         "predictions.csv",
+        "report.html",
+        "report.pdf",
         "figures/roc.png",
         "figures/reliability.png",
         "figures/comparison.png",

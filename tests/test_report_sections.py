@@ -33,7 +33,6 @@ def metrics() -> dict[str, Any]:
     "make",
     [
         audit.make_audit,
-        thresholds.make_operating_points,
         thresholds.make_calibration,
         groups.make_subgroups,
         groups.make_labels,
@@ -212,7 +211,7 @@ def test_a_model_without_one_answer_has_no_accuracy(metrics: dict[str, Any]) -> 
     }
     apart = {**metrics, "model": model}
     keys = [section.key for section in make_sections(apart, [])]
-    assert keys == ["baselines", "findings"]
+    assert keys == ["baselines", "findings", "operating-points"]
     section = scores.make_baselines(apart)
     assert section is not None
     assert len(section.tables) == 1

@@ -22,7 +22,7 @@ from dualnet.evaluation.label_report import score_label_places
 from dualnet.evaluation.operating_points import score_operating_points
 from dualnet.evaluation.resampling import keep_draws
 from dualnet.evaluation.subgroups import JudgedRows, score_all, score_subgroups
-from dualnet.evaluation.thresholds import RULES, YOUDEN
+from dualnet.evaluation.thresholds import CHOSEN, RULES, YOUDEN
 
 OPERATING_POINT = "operating_point"
 LIKELIEST = "likeliest_class"
@@ -133,7 +133,9 @@ def _score_calibrated(
         },
         "operating_points": {
             **points,
-            **score_operating_points(truth, calibrated, thresholds, draws=draws),
+            **score_operating_points(
+                truth, calibrated, thresholds, draws=draws, chosen=CHOSEN
+            ),
         },
     }
 

@@ -90,6 +90,7 @@ def score_operating_points(
     thresholds: Mapping[str, np.ndarray],
     *,
     draws: PatientResamples | None = None,
+    chosen: Mapping[str, str] = CHOSEN,
 ) -> dict[str, dict[str, Any]]:
     """Scores every class, apart from the others, at each operating point.
 
@@ -100,6 +101,7 @@ def score_operating_points(
         thresholds: By the point's name, one a class, shape (num_classes,); a row is
             called whose score is at least the threshold; NaN: no such point.
         draws: Patients for the intervals; none: no intervals.
+        chosen: In words, how each point was chosen.
 
     Returns:
         For each point `chosen` (in words), `findings` and `macro`. `findings` holds for
@@ -114,7 +116,10 @@ def score_operating_points(
         RecordError: If there is not one threshold a class.
     """
     return {
-        name: _score_point(truth, scores, _check(values, truth, name), name, draws)
+        name: {
+            "chosen": chosen.get(name, "given"),
+            **_score_point(truth, scores, _check(values, truth, name), draws),
+        }
         for name, values in thresholds.items()
     }
 
@@ -160,7 +165,6 @@ def _score_point(
     truth: Truth,
     scores: np.ndarray,
     thresholds: np.ndarray,
-    name: str,
     draws: PatientResamples | None,
 ) -> dict[str, Any]:
     outcomes = _find_outcomes(truth.labels, scores, thresholds)
@@ -170,13 +174,13 @@ def _score_point(
     findings = {
         class_name: {
             "threshold": float(thresholds[column]),
+            **_count_labels(truth.labels[:, column]),
             **_describe_counts(counts[:, column]),
             **_describe(measures[:, column], drawn, column),
         }
         for column, class_name in enumerate(truth.class_names)
     }
     return {
-        "chosen": CHOSEN.get(name, "given"),
         "findings": findings,
         "macro": _average(measures, drawn, truth.is_finding),
     }
@@ -201,16 +205,17 @@ def _resample(outcomes: np.ndarray, draws: PatientResamples) -> np.ndarray:
     return compute_measures(shares.reshape(-1, *outcomes.shape[1:]))
 
 
+def _count_labels(present: np.ndarray) -> dict[str, int]:
+    num_positive = int(present.sum())
+    return {"n_positive": num_positive, "n_negative": present.size - num_positive}
+
+
 def _describe_counts(counts: np.ndarray) -> dict[str, int | None]:
     if np.isnan(counts).any():
-        return dict.fromkeys(
-            (*COUNTS, "n_positive", "n_negative", "n_called", "n_not_called")
-        )
+        return dict.fromkeys((*COUNTS, "n_called", "n_not_called"))
     hit, false_call, missed, passed = (int(count) for count in counts)
     return {
         **dict(zip(COUNTS, (hit, false_call, missed, passed), strict=True)),
-        "n_positive": hit + missed,
-        "n_negative": false_call + passed,
         "n_called": hit + false_call,
         "n_not_called": missed + passed,
     }

@@ -10,15 +10,11 @@ from dualnet.evaluation.subgroups import (
     PREVALENCE,
     UNDER_DIAGNOSIS,
 )
-from dualnet.evaluation.thresholds import RULES
 from dualnet.evaluation.verdict import format_interval, format_number
 from dualnet.training.selection import MIN_PATIENTS
 from dualnet.wording import number_of
 
 WIDEST = 21  # characters of a group's name
-RULE_NAMES: dict[str, str] = dict(
-    zip(RULES, ("Youden", "sensitivity .9", "specificity .9"), strict=True)
-)
 
 
 def subgroup_table(metrics: Mapping[str, Any]) -> list[list[str]]:
@@ -81,7 +77,6 @@ def calibration_lines(metrics: Mapping[str, Any]) -> list[str]:
     of = f"{number_of(fitted['num_images'], 'radiograph')} of {fitted['part']}"
     return [
         f"Temperature {temperatures}, fitted on {of}: {', '.join(parts)}.",
-        *(_point_line(metrics, rule) for rule in RULES),
     ]
 
 
@@ -158,24 +153,6 @@ def _group_row(name: str, group: Mapping[str, Any]) -> list[str]:
 
 def _shorten(name: str) -> str:
     return name if len(name) <= WIDEST else f"{name[: WIDEST - 1]}…"
-
-
-def _point_line(metrics: Mapping[str, Any], rule: str) -> str:
-    macro = metrics["operating_points"][rule]["macro"]
-    means = [
-        f"{name} {format_number(macro[key])}"
-        for key, name in (
-            ("sensitivity", "sensitivity"),
-            ("specificity", "specificity"),
-            ("ppv", "PPV"),
-            ("f1", "F1"),
-        )
-    ]
-    num_findings = number_of(len(metrics["class_names"]) - 1, "finding")
-    return (
-        f"At {RULE_NAMES[rule]}, mean of {macro['num_defined']['sensitivity']} of "
-        f"{num_findings}: {', '.join(means)}."
-    )
 
 
 def _worst(counts: Mapping[str, Any]) -> str:

@@ -13,6 +13,11 @@ YOUDEN = "youden"
 SENSITIVITY = "sensitivity_90"
 SPECIFICITY = "specificity_90"
 RULES = (YOUDEN, SENSITIVITY, SPECIFICITY)
+CHOSEN = {
+    YOUDEN: "the most of sensitivity and specificity together, on validation",
+    SENSITIVITY: "a sensitivity of .9 on validation",
+    SPECIFICITY: "a specificity of .9 on validation",
+}
 FIXED = 0.9  # the sensitivity, or the specificity, that is asked for
 ROUNDING = 1e-12  # 9 of 10 are .9, whatever their last digit
 

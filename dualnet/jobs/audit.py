@@ -33,8 +33,6 @@ from dualnet.evaluation.probes import (
 from dualnet.files import write_json
 from dualnet.jobs.finished import FinishedRun, load_model
 from dualnet.models.parts import Features, cut_at_fusion, show_features
-from dualnet.plots.audit import plot_audit
-from dualnet.plots.style import save_figure
 from dualnet.runs import write_table
 
 ROWS_AT_A_TIME = 4096  # of what is kept of pictures: 2 MB
@@ -170,7 +168,7 @@ def audit_run(
 
 
 def write_audit(folder: Path, audit: Audit) -> None:
-    """Writes `audit.json`, `counterfactuals.csv` and figures.
+    """Writes `audit.json` and `counterfactuals.csv`.
 
     Args:
         folder: The evaluation's folder.
@@ -178,8 +176,6 @@ def write_audit(folder: Path, audit: Audit) -> None:
     """
     if len(audit.cases):
         write_table(folder / "counterfactuals.csv", audit.cases)
-    for name, figure in plot_audit(audit.values).items():
-        save_figure(figure, folder / "figures" / f"{name}.png")
     write_json(folder / "audit.json", audit.values)
 
 

@@ -30,6 +30,7 @@ from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import describe_dataset, keep_cached, prepare
 from dualnet.jobs.thumbnails import predict_thumbnails
+from dualnet.plots.audit import plot_audit
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,9 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     evaluation = name_judged(evaluation, run, data)
     own = part or "test" if data is None else data.resolve().name
     folder = out or run.folder.evaluation / ("" if own == "test" else own)
-    write_evaluation(folder, evaluation)
+    write_evaluation(
+        folder, evaluation, besides=plot_audit(audited.values) if audited else {}
+    )
     if audited is not None:
         write_audit(folder, audited)
     if out is None:

@@ -1,6 +1,9 @@
 """The folder that an evaluation leaves: scores, predictions, figures, the report."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.files import write_json
@@ -10,20 +13,26 @@ from dualnet.plots.report.writer import write_report
 from dualnet.plots.style import save_figure
 from dualnet.runs import write_table
 
-SOMETIMES = ("confusion", "calibration", "reliability", "subgroups")
+SOMETIMES = (  # an evaluation of before may have them
+    *("confusion", "calibration", "reliability", "subgroups"),
+    *("record_adds", "missing_fields", "counterfactuals", "shortcuts"),
+)
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, *, besides: Mapping[str, Figure] | None = None
+) -> None:
     """Writes an evaluation: predictions, figures, the report, and last the scores.
 
     Args:
         folder: The folder to write.
         evaluation: What to write.
+        besides: More figures, by file name without suffix.
     """
     write_table(folder / "predictions.csv", evaluation.predictions)
-    figures = plot_evaluation(evaluation)
+    figures = {**plot_evaluation(evaluation), **(besides or {})}
     for name in SOMETIMES:
-        if name not in figures:  # an evaluation of before had it
+        if name not in figures:
             (folder / "figures" / f"{name}.png").unlink(missing_ok=True)
     paths = {name: folder / "figures" / f"{name}.png" for name in figures}
     for name, figure in figures.items():

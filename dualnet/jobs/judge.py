@@ -18,6 +18,7 @@ from dualnet.evaluation.prediction import Prediction
 from dualnet.evaluation.truth import SUM_TOLERANCE
 from dualnet.findings import Vocabulary
 from dualnet.jobs.evaluation_folder import write_evaluation
+from dualnet.jobs.sources import describe_dataset
 from dualnet.jobs.table_baselines import fit_table_baselines
 from dualnet.wording import number_of
 
@@ -109,14 +110,20 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
         resamples=resamples or EvaluationConfig().resamples,
         seed=seed,
     )
-    about = {
+    dataset = describe_dataset(truth if truth.is_dir() else truth.parent)
+    told = {
+        "about": {
+            "model": predictions.name,
+            "data": dataset["name"],
+            "phantom": dataset["phantom"],
+        },
         "notes": notes,
         "judged_files": {predictions.name: table.digest, **records.digests},
         "judged_columns": dict(table.columns),
         "judged_rows": matched.counts,
         "baselines_fitted_on": baselines.fitted_on,
     }
-    evaluation = replace(evaluation, metrics={**evaluation.metrics, **about})
+    evaluation = replace(evaluation, metrics={**evaluation.metrics, **told})
     write_evaluation(out, evaluation)
     return Judged(folder=out, evaluation=evaluation)
 
