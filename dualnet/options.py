@@ -43,13 +43,21 @@ Preset = Annotated[str, typer.Option("--preset", help="xnet, residual or covid."
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML laid over the preset.")
 ]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides what is drawn.")]
+TrainingPatients = Annotated[
+    str,
+    typer.Option(
+        "--training-patients",
+        help="Patients that a run was fitted on: refuse, leave-out or score.",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="stage.key=value; may be repeated."),
 ]
 
 
-def name_data(**options: object) -> list[str]:
+def data_overrides(**options: object) -> list[str]:
     """Says the options that were given as the configuration's overrides.
 
     Args:
