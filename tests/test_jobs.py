@@ -65,8 +65,11 @@ def test_a_run_holds_what_everything_downstream_needs(run: RunFolder) -> None:
     history = pd.read_csv(run.history)
     assert len(history) == 2
     assert {"loss", "val_loss", "val_macro_auroc"} <= set(history.columns)
-    chosen = run.read_environment()["precision"]["chosen"]
-    assert chosen in {"float32", "mixed_bfloat16"}
+    environment = run.read_environment()
+    assert environment["precision"]["chosen"] in {"float32", "mixed_bfloat16"}
+    assert list(environment["spent"]) == ["preparing", "fitting", "calibrating"]
+    for times in environment["spent"].values():
+        assert times["seconds"] > 0 < times["processor_seconds"]
 
 
 def test_train_writes_the_model_card_and_evaluate_completes_it(

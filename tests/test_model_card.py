@@ -95,8 +95,23 @@ def test_card_says_what_was_measured_and_what_was_not() -> None:
     assert "- **Machine**: a processor (cpu)" in lines
     assert "- **Seconds in the image half's epochs**: 31" in lines
     assert "- **Pictures a second, median**: 200" in lines
-    assert "- **Energy, kWh**: not measured" in lines
+    assert "- **Seconds in all, by the clock**: not measured" in lines
+    assert "- **Energy and carbon**: not measured" in lines
     assert "- **Compilation**: unknown" in lines
+
+
+def test_card_sums_what_every_stage_took() -> None:
+    spent = {
+        "preparing": {"seconds": 1000.2, "processor_seconds": 1900.0},
+        "fitting": {"seconds": 234.0, "processor_seconds": 100.4},
+    }
+    environment = {**make_facts().environment, "spent": spent}
+    lines = format_model_card(make_facts(environment=environment)).splitlines()
+    for line in (
+        "- **Seconds in all, by the clock**: 1,234 (preparing 1,000, fitting 234)",
+        "- **Seconds of processor**: 2,000 (preparing 1,900, fitting 100)",
+    ):
+        assert line in lines
 
 
 def test_card_of_one_half_times_all_its_epochs() -> None:

@@ -295,15 +295,24 @@ def _compute(facts: RunFacts) -> list[str]:
             if len(history)
             else NOT_MEASURED
         ),
-        "Preparing pictures and all else": NOT_MEASURED,
-        "Energy, kWh": NOT_MEASURED,
-        "Carbon": NOT_MEASURED,
+        "Seconds in all, by the clock": _spent(environment, "seconds"),
+        "Seconds of processor": _spent(environment, "processor_seconds"),
+        "Energy and carbon": NOT_MEASURED,
         "Versions": ", ".join(
             f"{name} {version}"
             for name, version in (environment.get("versions") or {}).items()
         ),
     }
     return ["## Compute", _list(rows)]
+
+
+def _spent(environment: Mapping[str, Any], unit: str) -> str:
+    """Says what `train` took, and each of its stages."""
+    stages = environment.get("spent") or {}
+    if not stages:
+        return NOT_MEASURED
+    parts = ", ".join(f"{name} {times[unit]:,.0f}" for name, times in stages.items())
+    return f"{sum(times[unit] for times in stages.values()):,.0f} ({parts})"
 
 
 def _chosen(environment: Mapping[str, Any], key: str) -> str:

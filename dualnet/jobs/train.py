@@ -1,6 +1,9 @@
 """`dualnet train`: records, split, cache, batches, model, run folder."""
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -81,13 +84,29 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
     run = create_run(path, overwrite=overwrite)
     if overwrite:
         _check_outside(config, path)
-    data = read_training_data(config)
+    spent: dict[str, dict[str, float]] = {}
+    with _timed(spent, "preparing"):
+        data = read_training_data(config)
     if overwrite and path.exists():
         empty_folder(path)
-    fit_run(config, run, data)
-    calibrate_run(read_run(path), data.cache)
+    with _timed(spent, "fitting"):
+        fit_run(config, run, data)
+    with _timed(spent, "calibrating"):
+        calibrate_run(read_run(path), data.cache)
+    run.write_environment({**run.read_environment(), "spent": spent})
     write_model_card(run)
     return run
+
+
+@contextmanager
+def _timed(spent: dict[str, dict[str, float]], stage: str) -> Iterator[None]:
+    """Notes the seconds that a stage took: by the clock, and of all processors."""
+    clock, processor = time.perf_counter(), time.process_time()
+    yield
+    spent[stage] = {
+        "seconds": time.perf_counter() - clock,
+        "processor_seconds": time.process_time() - processor,
+    }
 
 
 def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
