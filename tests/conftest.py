@@ -23,6 +23,22 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
+@pytest.fixture
+def drawn() -> None:
+    """Asked for by tests that want an evaluation's figures and report."""
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations without figures and report, which cost more than all the rest."""
+    if {"drawn", "real_data"} & set(request.fixturenames):
+        return
+    room = "dualnet.jobs.evaluation_folder"
+    monkeypatch.setattr(f"{room}.plot_evaluation", lambda *_: {})
+    monkeypatch.setattr(f"{room}.draw_charts", lambda *_: [])
+    monkeypatch.setattr(f"{room}.write_report", lambda *_, **__: None)
+
+
 @pytest.fixture(scope="session")
 def small_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset folder in NIH's format: 90 radiographs of 30 patients, 64 pixels."""

@@ -104,7 +104,9 @@ def test_scores_of_another_version_are_left_out_of_the_card(
         assert "Not judged yet" in copied.model_card.read_text("utf-8")
 
 
-def test_scores_of_a_phantom_say_so(run: RunFolder, tmp_path: Path) -> None:
+def test_scores_of_a_phantom_say_so(
+    run: RunFolder, tmp_path: Path, drawn: None
+) -> None:
     metrics = evaluate_run(run.path, out=tmp_path).evaluation.metrics
     assert list(metrics)[:3] == ["$schema", "caution", "about"]
     assert metrics["about"] == {
@@ -136,7 +138,7 @@ def test_the_same_seed_gives_the_same_weights_and_metrics(
 
 
 def test_an_evaluation_leaves_scores_predictions_and_figures(
-    run: RunFolder, tmp_path: Path
+    run: RunFolder, tmp_path: Path, drawn: None
 ) -> None:
     result = evaluate_run(run.path, out=tmp_path / "evaluation")
     predictions = pd.read_csv(result.folder / "predictions.csv")

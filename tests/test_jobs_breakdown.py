@@ -148,7 +148,7 @@ def test_a_run_that_cannot_be_written_is_calibrated_all_the_same(
 
 
 def test_an_evaluation_has_joined_columns_and_radiologists_labels(
-    run: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    run: RunFolder, tmp_path: Path, drawn: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     test = run.read_split().query("part == 'test'")["image_id"].tolist()
     sites = tmp_path / "sites.csv"

@@ -13,25 +13,18 @@ from dualnet.data.readers import read_records
 from dualnet.errors import ConfigError, RecordError
 from dualnet.evaluation import baselines
 from dualnet.findings import NIH
-from dualnet.jobs import evaluation_folder, table_baselines
+from dualnet.jobs import table_baselines
 from dualnet.jobs.judge import Judged, judge_predictions
 from dualnet.jobs.table_baselines import fit_table_baselines
 
 TABLE = "Data_Entry_2017_v2020.csv"
 
 
-@pytest.fixture
-def figures() -> None:
-    """Asked for by tests that want the figures drawn."""
-
-
 @pytest.fixture(autouse=True)
 def _quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No figures, and baselines of two trees: one second instead of four."""
+    """Baselines of two trees: a test takes half the time."""
     if "real_data" in request.fixturenames:
         return
-    if "figures" not in request.fixturenames:
-        monkeypatch.setattr(evaluation_folder, "plot_evaluation", lambda _: {})
     trees = baselines._trees
 
     def few_trees(seed: int) -> object:
@@ -71,7 +64,7 @@ def judge(
 
 
 def test_folder_holds_what_an_evaluation_leaves(
-    small_phantom: Path, truth: pd.DataFrame, tmp_path: Path, figures: None
+    small_phantom: Path, truth: pd.DataFrame, tmp_path: Path, drawn: None
 ) -> None:
     judged = judge(predict(truth), small_phantom, tmp_path)
     names = {str(p.relative_to(judged.folder)) for p in judged.folder.rglob("*.*")}
@@ -93,7 +86,7 @@ def test_folder_holds_what_an_evaluation_leaves(
 
 
 def test_softmax_is_judged_by_first_label_too(
-    small_phantom: Path, truth: pd.DataFrame, tmp_path: Path, figures: None
+    small_phantom: Path, truth: pd.DataFrame, tmp_path: Path, drawn: None
 ) -> None:
     predictions = predict(truth, softmax=True)
     judged = judge(predictions, small_phantom / TABLE, tmp_path)
