@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dualnet.data.readers.text_table import read_text_table
+from dualnet.data.readers.image_rows import read_image_rows
 from dualnet.errors import RecordError
 
 FILE_NAME = "google2019_nih-chest-xray-labels.csv"  # as its publisher names it
@@ -46,18 +46,14 @@ def read_adjudicated(file: Path) -> pd.DataFrame:
     Raises:
         RecordError: If the file is not such a table, or names a radiograph twice.
     """
-    table = read_text_table(file, columns={name: name for name in (NAME, *FINDINGS)})
-    if table.problems:
-        line, problem = next(iter(table.problems.items()))
-        raise RecordError(f"{file.name} line {line}: {problem} Copy the table again.")
-    rows = table.rows.apply(lambda column: column.str.strip())
-    twice = rows[NAME].duplicated()
-    if twice.any():
-        line = rows.index[twice][0]
-        raise RecordError(
-            f"{file.name} line {line}: a radiograph must stand once. "
-            f"Received: {rows.loc[line, NAME]} again. Leave one line."
-        )
+    rows = read_image_rows(
+        file,
+        key=NAME,
+        columns=FINDINGS,
+        once="a radiograph must stand once",
+        if_irregular="Copy the table again.",
+        if_repeated="Leave one line.",
+    )
     answers = rows.set_index(NAME)[list(FINDINGS)]
     for finding in FINDINGS:
         bad = ~rows[finding].isin(ANSWERS)

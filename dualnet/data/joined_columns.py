@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dualnet.data.readers.text_table import read_text_table
+from dualnet.data.readers.image_rows import read_image_rows
 from dualnet.errors import ConfigError, RecordError
 from dualnet.wording import number_of
 
@@ -103,7 +103,14 @@ def read_joined(
         )
     wanted = list(columns) or [name for name in dict.fromkeys(header) if name]
     names = [name for name in dict.fromkeys(wanted) if name != key]
-    rows = _read_rows(file, key, names)
+    rows = read_image_rows(
+        file,
+        key=key,
+        columns=names,
+        once=f"a radiograph must stand once in `{key}`",
+        if_irregular="Correct the row.",
+        if_repeated="Leave one row a radiograph.",
+    ).set_index(key)
     found = rows.reindex(pd.Index(image_ids))
     values = {name: found[name].fillna("").tolist() for name in names}
     many = [name for name in names if len({*values[name]} - {""}) > MOST_GROUPS]
@@ -134,20 +141,3 @@ def _read_header(file: Path) -> list[str]:
             f"{getattr(error, 'strerror', None) or type(error).__name__}. "
             "Check the path of --join."
         ) from error
-
-
-def _read_rows(file: Path, key: str, names: Sequence[str]) -> pd.DataFrame:
-    """Reads the named columns, indexed by radiograph, each of which stands once."""
-    table = read_text_table(file, columns={name: name for name in (key, *names)})
-    if table.problems:
-        line, problem = next(iter(table.problems.items()))
-        raise RecordError(f"{file.name} line {line}: {problem} Correct the row.")
-    rows = table.rows.apply(lambda column: column.str.strip())
-    twice = rows[key].duplicated()
-    if twice.any():
-        line = rows.index[twice][0]
-        raise RecordError(
-            f"{file.name} line {line}: a radiograph must stand once in `{key}`. "
-            f"Received: {rows.loc[line, key]} again. Leave one row a radiograph."
-        )
-    return rows.set_index(key)
