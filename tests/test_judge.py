@@ -14,7 +14,8 @@ from dualnet.errors import ConfigError, RecordError
 from dualnet.evaluation import baselines
 from dualnet.findings import NIH
 from dualnet.jobs import table_baselines
-from dualnet.jobs.judge import Judged, judge_predictions
+from dualnet.jobs.evaluation_folder import WrittenEvaluation
+from dualnet.jobs.judge import judge_predictions
 from dualnet.jobs.table_baselines import fit_table_baselines
 
 TABLE = "Data_Entry_2017_v2020.csv"
@@ -50,13 +51,23 @@ def predict(truth: pd.DataFrame, *, softmax: bool = False) -> pd.DataFrame:
     return pd.DataFrame({"Image Index": truth["image_id"], **columns})
 
 
+def write(predictions: pd.DataFrame, folder: Path) -> Path:
+    file = folder / "preds.csv"
+    predictions.to_csv(file, index=False, na_rep="nan")
+    return file
+
+
+def call(predictions: pd.DataFrame, truth: Path, folder: Path, *words: str) -> int:
+    """The command's exit status."""
+    file, out = write(predictions, folder), folder / "out"
+    return main(["judge", str(file), str(truth), "--out", str(out), *words])
+
+
 def judge(
     predictions: pd.DataFrame, truth: Path, folder: Path, **options: object
-) -> Judged:
-    file = folder / "preds.csv"
-    predictions.to_csv(file, index=False)
+) -> WrittenEvaluation:
     return judge_predictions(
-        file,
+        write(predictions, folder),
         truth,
         folder / "out",
         **{"resamples": 20, **options},  # type: ignore[arg-type]
@@ -238,10 +249,8 @@ def test_command_prints_the_verdict(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file = tmp_path / "preds.csv"
-    predict(truth).to_csv(file, index=False)
-    words = ["judge", str(file), str(small_phantom / TABLE), "--out"]
-    assert main([*words, str(tmp_path / "out"), "--resamples", "20"]) == 0
+    few = ("--resamples", "20")
+    assert call(predict(truth), small_phantom / TABLE, tmp_path, *few) == 0
     said = capsys.readouterr().out
     assert "Macro AUROC" in said
     assert said.endswith(f"evaluation: {tmp_path / 'out'}\n")
@@ -253,12 +262,9 @@ def test_bad_prediction_is_one_line_and_status_2(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file = tmp_path / "preds.csv"
     predictions = predict(truth)
     predictions.loc[3, "prob_Mass"] = np.nan
-    predictions.to_csv(file, index=False, na_rep="nan")
-    words = ["judge", str(file), str(small_phantom), "--out", str(tmp_path / "out")]
-    assert main(words) == 2
+    assert call(predictions, small_phantom, tmp_path) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         "preds.csv line 5: `prob_Mass` must be a finite number. Received: 'nan' (1 of 90 "
         "rows). Give every radiograph a score, or leave its row out."

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from dualnet.evaluation.probes import THUMBNAIL
 from dualnet.findings import Vocabulary
 from dualnet.jobs.audit import audit_run, read_pictures, write_audit
 from dualnet.jobs.breakdown import check_joins, read_besides
-from dualnet.jobs.evaluation_folder import write_evaluation
+from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.finished import FinishedRun, read_run
 from dualnet.jobs.judged import (
     check_choice,
@@ -36,19 +36,6 @@ from dualnet.wording import number_of
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluatedRun:
-    """What an evaluation left.
-
-    Args:
-        folder: Where `metrics.json`, `predictions.csv`, the report and `figures/` lie.
-        evaluation: The scores, the predictions and the verdict.
-    """
-
-    folder: Path
-    evaluation: Evaluation
-
-
 def evaluate_run(  # noqa: PLR0913 - one argument an option
     path: Path,
     *,
@@ -64,7 +51,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     joins: Sequence[str] = (),
     adjudicated: Path | None = None,
     audit: bool = False,
-) -> EvaluatedRun:
+) -> WrittenEvaluation:
     """Judges a run and writes its scores, predictions, figures and report.
 
     Args:
@@ -125,14 +112,14 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     evaluation = name_judged(evaluation, run, data)
     own = part or "test" if data is None else data.resolve().name
     folder = out or run.folder.evaluation / ("" if own == "test" else own)
-    write_evaluation(
+    written = write_evaluation(
         folder, evaluation, besides=plot_audit(audited.values) if audited else {}
     )
     if audited is not None:
         write_audit(folder, audited)
     if out is None:
         write_model_card(run.folder)
-    return EvaluatedRun(folder=folder, evaluation=evaluation)
+    return written
 
 
 def judge(

@@ -1,6 +1,7 @@
 """The folder that an evaluation leaves: scores, predictions, figures, the report."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -19,15 +20,31 @@ SOMETIMES = (  # an evaluation of before may have them
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WrittenEvaluation:
+    """What judging a model left.
+
+    Args:
+        folder: Where `metrics.json`, `predictions.csv`, the report and `figures/` lie.
+        evaluation: The scores, the predictions and the verdict.
+    """
+
+    folder: Path
+    evaluation: Evaluation
+
+
 def write_evaluation(
     folder: Path, evaluation: Evaluation, *, besides: Mapping[str, Figure] | None = None
-) -> None:
+) -> WrittenEvaluation:
     """Writes an evaluation: predictions, figures, the report, and last the scores.
 
     Args:
         folder: The folder to write.
         evaluation: What to write.
         besides: More figures, by file name without suffix.
+
+    Returns:
+        The evaluation, and where it lies.
     """
     write_table(folder / "predictions.csv", evaluation.predictions)
     figures = {**plot_evaluation(evaluation), **(besides or {})}
@@ -41,3 +58,4 @@ def write_evaluation(
         folder, evaluation.metrics, figures=paths, charts=draw_charts(evaluation)
     )
     write_json(folder / "metrics.json", evaluation.metrics)
+    return WrittenEvaluation(folder=folder, evaluation=evaluation)

@@ -13,29 +13,16 @@ from dualnet.data.readers.prediction_table import PredictionTable, read_predicti
 from dualnet.data.readers.records_file import read_records_file
 from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
-from dualnet.evaluation.evaluate import Evaluation, evaluate
+from dualnet.evaluation.evaluate import evaluate
 from dualnet.evaluation.prediction import Prediction
 from dualnet.evaluation.truth import SUM_TOLERANCE
 from dualnet.findings import Vocabulary
-from dualnet.jobs.evaluation_folder import write_evaluation
+from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.sources import describe_dataset
 from dualnet.jobs.table_baselines import fit_table_baselines
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What judging predictions left.
-
-    Args:
-        folder: Where `metrics.json`, `predictions.csv` and `figures/` lie.
-        evaluation: The scores, the predictions and the verdict.
-    """
-
-    folder: Path
-    evaluation: Evaluation
 
 
 def judge_predictions(  # noqa: PLR0913 - one argument an option
@@ -51,7 +38,7 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
     logits: bool = False,
     resamples: int | None = None,
     seed: int = 0,
-) -> Judged:
+) -> WrittenEvaluation:
     """Judges a table of predictions and writes what `evaluate_run` writes.
 
     Args:
@@ -124,8 +111,7 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
         "baselines_fitted_on": baselines.fitted_on,
     }
     evaluation = replace(evaluation, metrics={**evaluation.metrics, **told})
-    write_evaluation(out, evaluation)
-    return Judged(folder=out, evaluation=evaluation)
+    return write_evaluation(out, evaluation)
 
 
 def _read_truth(truth: Path, *, format: str | None, mapping: str | None) -> RecordSet:  # noqa: A002
