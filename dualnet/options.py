@@ -1,10 +1,14 @@
 """The options that several commands share, and how they reach the configuration."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+FolderToWrite = Annotated[Path, typer.Argument(help="Folder to write.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
+Run = Annotated[Path, typer.Argument(help="Run folder.")]
 Data = Annotated[
     Path | None, typer.Option("--data", help="Dataset folder; none: the phantom.")
 ]
@@ -57,15 +61,20 @@ Overrides = Annotated[
 ]
 
 
-def data_overrides(**options: object) -> list[str]:
+def all_overrides(
+    overrides: Sequence[str] | None, *, seed: int | None = None, **data: object
+) -> list[str]:
     """Says the options that were given as the configuration's overrides.
 
     Args:
-        **options: Values by name, `data` being the dataset's path; None: not given.
+        overrides: Those of `--set`, which come last and so are followed.
+        seed: Decides what is drawn; None: not given.
+        **data: Values by name, `data` being the dataset's path; None: not given.
 
     Returns:
-        `data.key=value` for each option that was given.
+        `data.key=value` for each option that was given, the seed, and `overrides`.
     """
-    keys = [f"data.{'path' if name == 'data' else name}" for name in options]
-    named = zip(keys, options.values(), strict=True)
-    return [f"{key}={value}" for key, value in named if value is not None]
+    keys = [f"data.{'path' if name == 'data' else name}" for name in data]
+    named = {**dict(zip(keys, data.values(), strict=True)), "seed": seed}
+    given = [f"{key}={value}" for key, value in named.items() if value is not None]
+    return [*given, *(overrides or [])]

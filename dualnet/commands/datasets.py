@@ -8,19 +8,21 @@ import typer
 from dualnet.options import (
     CacheFolder,
     Data,
+    FolderToWrite,
     Format,
     Mapping,
+    Out,
     Overrides,
     Pictures,
     Seed,
     Workers,
-    data_overrides,
+    all_overrides,
 )
 from dualnet.wording import number_of
 
 
 def phantom(  # noqa: PLR0913 - one argument an option
-    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    out: FolderToWrite,
     images: Annotated[int, typer.Option(min=1, help="Radiographs.")] = 2400,
     patients: Annotated[int, typer.Option(min=1, help="Patients.")] = 700,
     seed: Seed = 0,
@@ -105,7 +107,8 @@ def prepare(  # noqa: PLR0913 - one argument an option
     from dualnet.config import read_config
     from dualnet.jobs.prepare import prepare_data
 
-    options = data_overrides(
+    options = all_overrides(
+        overrides,
         data=data,
         format=format,
         mapping=mapping,
@@ -114,7 +117,7 @@ def prepare(  # noqa: PLR0913 - one argument an option
         image_size=image_size,
         workers=workers,
     )
-    config = read_config(overrides=[*options, *(overrides or [])])
+    config = read_config(overrides=options)
     prepared = prepare_data(config, verify=verify, repair=repair)
     typer.echo(
         f"{number_of(len(prepared), 'picture')}, {len(prepared.rejects):,} refused: "
@@ -123,7 +126,7 @@ def prepare(  # noqa: PLR0913 - one argument an option
 
 
 def explore(  # noqa: PLR0913 - one argument an option
-    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    out: Out,
     data: Data = None,
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
@@ -137,7 +140,9 @@ def explore(  # noqa: PLR0913 - one argument an option
     from dualnet.config import read_config
     from dualnet.jobs.explore import explore_data
 
-    options = data_overrides(
+    options = all_overrides(
+        overrides,
+        seed=seed,
         data=data,
         format=format,
         mapping=mapping,
@@ -145,7 +150,7 @@ def explore(  # noqa: PLR0913 - one argument an option
         cache=cache,
         workers=workers,
     )
-    config = read_config(overrides=[*options, f"seed={seed}", *(overrides or [])])
+    config = read_config(overrides=options)
     explored = explore_data(config, out)
     for remark in explored.remarks:
         typer.echo(f"- {remark.text}")
@@ -153,7 +158,7 @@ def explore(  # noqa: PLR0913 - one argument an option
 
 
 def export_folders(  # noqa: PLR0913 - one argument an option
-    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    out: FolderToWrite,
     finding: Annotated[str, typer.Option(help="Class: this is among the labels.")],
     against: Annotated[str, typer.Option(help="The other class.")],
     data: Data = None,
@@ -173,9 +178,15 @@ def export_folders(  # noqa: PLR0913 - one argument an option
     from dualnet.config import read_config
     from dualnet.jobs.export_folders import export_folders as export
 
-    named = data_overrides(data=data, format=format, mapping=mapping, pictures=pictures)
-    options = [*named, f"seed={seed}"]
-    config = read_config(overrides=[*options, *(overrides or [])])
+    options = all_overrides(
+        overrides,
+        seed=seed,
+        data=data,
+        format=format,
+        mapping=mapping,
+        pictures=pictures,
+    )
+    config = read_config(overrides=options)
     exported = export(
         config, out, finding=finding, against=against, copy=copy, split=split
     )

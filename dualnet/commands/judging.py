@@ -12,14 +12,16 @@ from dualnet.options import (
     Format,
     Join,
     Mapping,
+    Out,
     Pictures,
+    Run,
     Seed,
     TrainingPatients,
 )
 
 
 def evaluate(  # noqa: PLR0913 - one argument an option
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Run,
     data: Annotated[
         Path | None, typer.Option("--data", help="Another dataset; none: the run's.")
     ] = None,
@@ -73,7 +75,7 @@ def judge(  # noqa: PLR0913 - one argument an option
     truth: Annotated[
         Path, typer.Argument(help="Dataset folder, NIH's table or another one.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    out: Out,
     format: Format = None,  # noqa: A002 - the option's name
     mapping: Mapping = None,
     id_column: Annotated[

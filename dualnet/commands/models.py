@@ -15,7 +15,8 @@ from dualnet.options import (
     Overrides,
     Pictures,
     Preset,
-    data_overrides,
+    Run,
+    all_overrides,
 )
 
 
@@ -39,7 +40,8 @@ def train(  # noqa: PLR0913 - one argument an option
     """Train a model and write its run folder."""
     from dualnet.config import read_config
 
-    options = data_overrides(
+    options = all_overrides(
+        overrides,
         data=data,
         format=format,
         mapping=mapping,
@@ -47,9 +49,7 @@ def train(  # noqa: PLR0913 - one argument an option
         cache=cache,
         sample=sample,
     )
-    settings = read_config(
-        preset=preset, file=config, overrides=[*options, *(overrides or [])]
-    )
+    settings = read_config(preset=preset, file=config, overrides=options)
     load_framework()  # slow: after all words are checked
     from dualnet.jobs.train import train_run
 
@@ -58,7 +58,7 @@ def train(  # noqa: PLR0913 - one argument an option
 
 
 def visualize(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Run,
     image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,
     image_id: Annotated[
         str | None, typer.Option(help="A radiograph of the run's records.")
