@@ -11,6 +11,7 @@ import numpy as np
 
 Random = np.random.Generator
 Mutation = Callable[[bytes, Random], bytes]
+Place = tuple[int, int, int]  # where an element begins, its value, its end
 
 NAME, NUMBER, BIRTH_DATE = "SECRET^JANE", "PID-QXZV-QXZV", "19500301"
 SECRETS = ("SECRET", "JANE", "QXZV", BIRTH_DATE)
@@ -140,8 +141,7 @@ def change_elements(data: bytes, random: Random) -> bytes:
     places = _find_elements(data)
     if not places:
         return data
-    start, _, end = places[random.integers(len(places))]
-    to = places[random.integers(len(places))][0]
+    (start, _, end), (to, _, _) = _choose_two(places, random)
     kind = random.integers(3)
     moved = data[start:end]
     if kind == 0:
@@ -158,8 +158,7 @@ def change_element(data: bytes, random: Random) -> bytes:
     places = _find_elements(data)
     if not places:
         return data
-    start, value, end = places[random.integers(len(places))]
-    other = places[random.integers(len(places))][0]
+    (start, value, end), (other, _, _) = _choose_two(places, random)
     kind = random.integers(4)
     if kind == 0:
         return data[:start] + data[other : other + 4] + data[start + 4 :]
@@ -168,12 +167,12 @@ def change_element(data: bytes, random: Random) -> bytes:
         return data[: start + 4] + vr + data[start + 6 :]
     if kind == 2:
         told = _LENGTHS[random.integers(len(_LENGTHS))]
-        width = 4 if value - start == 12 or not _has_vr(data, start) else 2
+        width = _length_width(data, start, value)
         length = (told % 256**width).to_bytes(width, "little")
         return data[: value - width] + length + data[value:]
     put = _VALUES[random.integers(len(_VALUES))]
     put += b" " * (len(put) % 2)
-    width = 4 if value - start == 12 or not _has_vr(data, start) else 2
+    width = _length_width(data, start, value)
     length = len(put).to_bytes(width, "little")
     return data[: value - width] + length + put + data[end:]
 
@@ -217,7 +216,13 @@ MUTATIONS: list[Mutation] = [
 ]
 
 
-def _find_elements(data: bytes) -> list[tuple[int, int, int]]:
+def _choose_two(places: list[Place], random: Random) -> tuple[Place, Place]:
+    """Draws an element, and one more, which may be the same."""
+    one = places[random.integers(len(places))]
+    return one, places[random.integers(len(places))]
+
+
+def _find_elements(data: bytes) -> list[Place]:
     """Returns where each element of a little-endian file begins, its value, its end."""
     places, start = [], _PREFIX_END
     while start + 8 <= len(data):
@@ -233,6 +238,11 @@ def _find_elements(data: bytes) -> list[tuple[int, int, int]]:
         places.append((start, value, end))
         start = end
     return places
+
+
+def _length_width(data: bytes, start: int, value: int) -> int:
+    """How many bytes of an element say how long its value is."""
+    return 4 if value - start == 12 or not _has_vr(data, start) else 2
 
 
 def _has_vr(data: bytes, start: int) -> bool:

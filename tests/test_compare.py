@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,22 @@ def refusal(capsys: pytest.CaptureFixture[str], out: Path, *words: str | Path) -
 def change_predictions(run: RunFolder, change) -> None:
     file = run.evaluation / "predictions.csv"
     write_table(file, change(pd.read_csv(file, dtype={"patient_id": "str"})))
+
+
+@pytest.fixture
+def refuse_changed(
+    one: RunFolder,
+    other: RunFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., str]:
+    """Changes the predictions of the other run, and returns the refusal."""
+
+    def refuse(change) -> str:
+        change_predictions(other, change)
+        return refusal(capsys, tmp_path / "out", one.path, other.path)
+
+    return refuse
 
 
 def test_runs_are_compared_and_written(
@@ -327,11 +344,9 @@ def test_runs_judged_by_other_tables_are_refused(
     what: str,
     one: RunFolder,
     other: RunFolder,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    refuse_changed: Callable[..., str],
 ) -> None:
-    change_predictions(other, change)
-    said = refusal(capsys, tmp_path / "out", one.path, other.path)
+    said = refuse_changed(change)
     assert said.startswith(
         f"{other.evaluation}: the {what} must be those that {one.evaluation} was judged "
         "by. Received: other ones of "
@@ -371,13 +386,10 @@ def test_runs_judged_by_other_tables_are_refused(
 def test_bad_predictions_are_named(
     change,
     message: str,
-    one: RunFolder,
     other: RunFolder,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    refuse_changed: Callable[..., str],
 ) -> None:
-    change_predictions(other, change)
-    said = refusal(capsys, tmp_path / "out", one.path, other.path)
+    said = refuse_changed(change)
     assert said.startswith(f"{other.evaluation / 'predictions.csv'}: ")
     assert message in said
 
