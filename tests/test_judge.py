@@ -70,7 +70,7 @@ def judge(
         write(predictions, folder),
         truth,
         folder / "out",
-        **{"resamples": 20, **options},  # type: ignore[arg-type]
+        **{"resamples": 20, **options},
     )
 
 

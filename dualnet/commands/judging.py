@@ -41,6 +41,10 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     training_patients: TrainingPatients = "refuse",
     join: Join = None,
     adjudicated: AdjudicatedTable = None,
+    image_only: Annotated[
+        Path | None,
+        typer.Option("--image-only", help="Run of pictures alone, as a baseline."),
+    ] = None,
     audit: Annotated[
         bool, typer.Option("--audit", help="Find out what the model reads.")
     ] = False,
@@ -62,6 +66,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         training_patients=training_patients,
         joins=join or (),
         adjudicated=adjudicated,
+        image_only=image_only,
         audit=audit,
     )
     typer.echo(result.evaluation.text())

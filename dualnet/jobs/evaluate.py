@@ -20,6 +20,7 @@ from dualnet.jobs.audit import audit_run, read_pictures, write_audit
 from dualnet.jobs.breakdown import check_joins, read_besides
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.finished import FinishedRun, read_run
+from dualnet.jobs.image_only import IMAGE_ONLY, read_image_only
 from dualnet.jobs.judged import (
     check_choice,
     choose_foreign,
@@ -50,6 +51,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     training_patients: str = "refuse",
     joins: Sequence[str] = (),
     adjudicated: Path | None = None,
+    image_only: Path | None = None,
     audit: bool = False,
 ) -> WrittenEvaluation:
     """Judges a run and writes its scores, predictions, figures and report.
@@ -72,6 +74,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
             `TABLE:column,column`.
         adjudicated: Radiologists' labels of some of NIH's radiographs; none: as they
             lie in the dataset's folder.
+        image_only: A run that reads pictures alone, to be one of the baselines.
         audit: Whether to find out what the model reads, see `dualnet.jobs.audit`: it
             takes three times as long.
 
@@ -103,10 +106,15 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
             run, table, stored, data=data, training_patients=training_patients
         )
     besides = read_besides(run, table, config, tables=tables, adjudicated=adjudicated)
+    pictures_alone = read_image_only(image_only, run, table) if image_only else None
     seen = read_pictures(run, table, stored) if audit else None
     probabilities = seen.probabilities if seen else predict_rows(run, table, stored)
     thumbnails = predict_thumbnails(run, table, stored)
-    evaluation = judge(run, table, probabilities, thumbnails)
+    pictured = {name: one for name, one in thumbnails.items() if name == THUMBNAIL}
+    if pictures_alone is not None:
+        said = predict_rows(pictures_alone, table, stored)
+        pictured[IMAGE_ONLY] = Prediction(said)
+    evaluation = judge(run, table, probabilities, pictured)
     audited = audit_run(run, table, evaluation, seen, thumbnails) if seen else None
     evaluation = break_down(evaluation, table, besides)
     evaluation = name_judged(evaluation, run, data)
@@ -126,7 +134,7 @@ def judge(
     run: FinishedRun,
     table: pd.DataFrame,
     probabilities: np.ndarray,
-    thumbnails: Mapping[str, Prediction] | None = None,
+    pictured: Mapping[str, Prediction] | None = None,
 ) -> Evaluation:
     """Scores probabilities beside the baselines of the run's training part.
 
@@ -134,8 +142,7 @@ def judge(
         run: Whose training part the baselines are fitted on.
         table: The radiographs judged.
         probabilities: Shape (rows, classes), in the order of `table`.
-        thumbnails: What `predict_thumbnails` found; the one of whole pictures is a
-            baseline.
+        pictured: More baselines by name: those that read the pictures.
 
     Returns:
         The evaluation.
@@ -147,14 +154,13 @@ def judge(
         labels=full_labels(list(train["findings"]), run.vocabulary),
         seed=run.config.seed,
     )
-    pictured = thumbnails or {}
     return evaluate(
         table,
         probabilities,
         vocabulary=run.vocabulary,
         baselines={
             **baselines.predict(run.encoder.transform(table)),
-            **{name: one for name, one in pictured.items() if name == THUMBNAIL},
+            **(pictured or {}),
         },
         resamples=run.config.evaluation.resamples,
         seed=run.config.seed,
