@@ -2,33 +2,17 @@ import time
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from resample_cases import drawn_weights, everybody_once, random_rows
+from sklearn.metrics import roc_auc_score
 
 from dualnet.evaluation.bootstrap import (
-    PatientResamples,
     mean_defined,
     percentile_interval,
     resample_auroc,
-    resample_average_precision,
     resample_mean,
     resample_patients,
 )
 from dualnet.scores import auroc_per_class
-
-
-def drawn_weights(resamples: PatientResamples) -> np.ndarray:
-    return np.concatenate(list(resamples.draw()))
-
-
-def random_rows(
-    seed: int, *, num_rows: int = 300, num_classes: int = 4
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Patients of about three rows, labels, and scores with many ties."""
-    generator = np.random.default_rng(seed)
-    patients = generator.integers(num_rows // 3, size=num_rows)
-    labels = generator.random((num_rows, num_classes)) < 0.3
-    scores = generator.integers(12, size=(num_rows, num_classes)) / 12
-    return patients, labels, scores
 
 
 def test_draws_are_of_whole_patients_and_as_many() -> None:
@@ -82,12 +66,7 @@ def test_auroc_of_a_resample_is_scikit_learns_with_weights(seed: int) -> None:
 
 def test_every_patient_once_is_the_plain_auroc(monkeypatch: pytest.MonkeyPatch) -> None:
     patients, labels, scores = random_rows(5)
-    resamples = resample_patients(patients, num_resamples=1, seed=0)
-    monkeypatch.setattr(
-        PatientResamples,
-        "draw",
-        lambda self: iter([np.ones((1, self.num_patients), dtype=np.int64)]),
-    )
+    resamples = everybody_once(patients, monkeypatch)
     found = resample_auroc(resamples, labels, scores)[0]
     assert found == pytest.approx(auroc_per_class(labels, scores), abs=1e-15)
 
@@ -195,30 +174,3 @@ def test_thousands_of_rows_take_seconds() -> None:
     start = time.perf_counter()
     resample_auroc(resamples, labels, scores)
     assert time.perf_counter() - start < 4  # about .1 s on an idle core
-
-
-@pytest.mark.parametrize("decimals", [1, 9])  # one decimal: many ties
-def test_resampled_average_precision_is_that_of_scikit_learn(decimals: int) -> None:
-    generator = np.random.default_rng(5)
-    labels = generator.random((120, 3)) < [0.1, 0.5, 0.02]
-    scores = np.round(generator.random((120, 3)), decimals)
-    patients = generator.integers(30, size=120).astype(str)
-    draws = resample_patients(patients, num_resamples=40, seed=0)
-    found = resample_average_precision(draws, labels, scores)
-    weights = np.concatenate(list(draws.draw()))[:, draws.codes]
-    for row, weight in enumerate(weights):
-        for column in range(3):
-            present, score = labels[:, column], scores[:, column]
-            if not weight[present].any():
-                assert np.isnan(found[row, column])
-                continue
-            expected = average_precision_score(present, score, sample_weight=weight)
-            assert abs(found[row, column] - expected) < 1e-12
-
-
-def test_resampled_average_precision_without_a_positive_is_undefined() -> None:
-    draws = resample_patients(["a", "b", "c"], num_resamples=5, seed=0)
-    found = resample_average_precision(draws, np.zeros((3, 1), bool), np.ones((3, 1)))
-    assert np.isnan(found).all()
-    everyone = resample_average_precision(draws, np.ones((3, 1), bool), np.ones((3, 1)))
-    assert everyone.tolist() == [[1.0]] * 5

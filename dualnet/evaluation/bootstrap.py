@@ -7,12 +7,14 @@ same `PatientResamples` are scored on the same draws, so their difference, draw 
 draw, is a paired one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+Ranked = TypeVar("Ranked")
 LEVEL = 0.95
 # Draws are taken so many rows at a time, .8 MB each. Arrays of 3 MB (400,000) go back
 # to the system at every step: 1,000 resamples of 25,596 rows took 4 s instead of .7.
@@ -118,39 +120,47 @@ def resample_auroc(
 
     Returns:
         float64, shape (num_resamples, num_classes); NaN where a resample holds no
-        positive or no negative row of a class.
+        positive or no negative row of a class, and where a class's scores are NaN.
     """
-    columns = zip(labels.T, scores.T, strict=True)
-    ranked = [_rank(resamples.codes, *column) for column in columns]
-    chunks = [
-        np.stack([_weighted_auroc(weights, one) for one in ranked], axis=1)
-        for weights in resamples.draw()
-    ]
-    return np.concatenate([np.empty((0, len(ranked))), *chunks])
+    return resample_ranked(resamples, labels, scores, rank=_rank, score=_weighted_auroc)
 
 
-def resample_average_precision(
-    resamples: PatientResamples, labels: np.ndarray, scores: np.ndarray
+def resample_ranked(
+    resamples: PatientResamples,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    *,
+    rank: Callable[[np.ndarray, np.ndarray, np.ndarray], Ranked],
+    score: Callable[[np.ndarray, Ranked], np.ndarray],
 ) -> np.ndarray:
-    """Computes every class's average precision in every resample, with ties.
+    """Scores every class in every resample; each class is sorted once.
 
     Args:
         resamples: Draws over the rows.
         labels: Labels present, bool, shape (n, num_classes).
-        scores: The higher the likelier, shape (n, num_classes).
+        scores: Scores, shape (n, num_classes).
+        rank: Given the patient of each row, a class's labels and its scores, sorts
+            what `score` needs.
+        score: Given how often each patient was drawn, shape (k, num_patients), and a
+            class so sorted, returns its score in each draw, shape (k,).
 
     Returns:
-        float64, shape (num_resamples, num_classes); NaN where no positive was drawn.
+        float64, shape (num_resamples, num_classes); NaN throughout of a class of which
+        a score is NaN.
     """
-    ordered = [
-        _order(resamples.codes, present, column)
-        for present, column in zip(labels.T, scores.T, strict=True)
-    ]
-    chunks = [
-        np.stack([_weighted_precision(weights, one) for one in ordered], axis=1)
-        for weights in resamples.draw()
-    ]
-    return np.concatenate([np.empty((0, len(ordered))), *chunks])
+    ranked = {
+        column: rank(resamples.codes, present, values)
+        for column, (present, values) in enumerate(zip(labels.T, scores.T, strict=True))
+        if not np.isnan(values).any()
+    }
+    drawn = np.full((resamples.num_resamples, scores.shape[1]), np.nan)
+    start = 0
+    for weights in resamples.draw():
+        end = start + len(weights)
+        for column, one in ranked.items():
+            drawn[start:end, column] = score(weights, one)
+        start = end
+    return drawn
 
 
 def resample_mean(resamples: PatientResamples, values: np.ndarray) -> np.ndarray:
@@ -246,44 +256,6 @@ def _rank(codes: np.ndarray, present: np.ndarray, scores: np.ndarray) -> _Ranked
         low=np.searchsorted(sorted_scores, scores[present], side="left"),
         high=np.searchsorted(sorted_scores, scores[present], side="right"),
     )
-
-
-@dataclass(frozen=True)
-class _Ordered:
-    """One class, highest score first, in groups of tied scores."""
-
-    rows: np.ndarray  # the patient of each row
-    positives: np.ndarray  # the patient of each positive row
-    ends: np.ndarray  # the last row of each group that has a positive
-    starts: np.ndarray  # where such a group begins among the positives
-
-
-def _order(codes: np.ndarray, present: np.ndarray, scores: np.ndarray) -> _Ordered:
-    order = np.argsort(-scores, kind="stable")
-    last_of_tie = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
-    positions = np.flatnonzero(present[order])
-    groups, starts = np.unique(
-        np.searchsorted(last_of_tie, positions, side="left"), return_index=True
-    )
-    return _Ordered(
-        rows=codes[order],
-        positives=codes[order][positions],
-        ends=last_of_tie[groups],
-        starts=starts,
-    )
-
-
-def _weighted_precision(weights: np.ndarray, ordered: _Ordered) -> np.ndarray:
-    if not ordered.starts.size:
-        return np.full(len(weights), np.nan)
-    called = np.cumsum(np.take(weights, ordered.rows, axis=1), axis=1)[:, ordered.ends]
-    positives = np.take(weights, ordered.positives, axis=1)
-    gained = np.add.reduceat(positives, ordered.starts, axis=1)
-    hits = np.cumsum(gained, axis=1)
-    total = hits[:, -1]
-    # a group of which no row was drawn gains nothing
-    summed = (hits / np.maximum(called, 1) * gained).sum(axis=1)
-    return np.where(total > 0, summed / np.maximum(total, 1), np.nan)
 
 
 def _weighted_auroc(weights: np.ndarray, ranked: _Ranked) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dualnet.evaluation.bootstrap import PatientResamples
+from dualnet.evaluation.bootstrap import PatientResamples, resample_ranked
 
 
 def resample_average_precision(
@@ -18,20 +18,16 @@ def resample_average_precision(
     Args:
         resamples: Draws over the rows.
         labels: Labels present, bool, shape (n, num_classes).
-        scores: Scores, shape (n, num_classes).
+        scores: The higher the likelier, shape (n, num_classes).
 
     Returns:
         float64, shape (num_resamples, num_classes), each as `average_precision` of
         `dualnet.evaluation.metrics` is of the rows drawn; NaN where a resample holds
-        no positive row of a class.
+        no positive row of a class, and where a class's scores are NaN.
     """
-    columns = zip(labels.T, scores.T, strict=True)
-    ranked = [_rank(resamples.codes, *column) for column in columns]
-    chunks = [
-        np.stack([_weighted_precision(weights, one) for one in ranked], axis=1)
-        for weights in resamples.draw()
-    ]
-    return np.concatenate([np.empty((0, len(ranked))), *chunks])
+    return resample_ranked(
+        resamples, labels, scores, rank=_rank, score=_weighted_precision
+    )
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from dualnet.evaluation.bootstrap import (
     mean_defined,
     percentile_interval,
     resample_auroc,
-    resample_average_precision,
     resample_mean,
     resample_patients,
 )
+from dualnet.evaluation.bootstrap_precision import resample_average_precision
 from dualnet.evaluation.caution import caution
 from dualnet.evaluation.metrics import (
     LOG_LOSS_CLIP,
@@ -219,12 +219,8 @@ def _collect_metrics(
 def _resample(
     truth: Truth, prediction: Prediction, draws: PatientResamples
 ) -> _Resampled:
-    scores = prediction.scores
-    said = ~np.isnan(scores).any(axis=0)
-    auroc, precision = np.full((2, draws.num_resamples, scores.shape[1]), np.nan)
-    labels = truth.labels[:, said]
-    auroc[:, said] = resample_auroc(draws, labels, scores[:, said])
-    precision[:, said] = resample_average_precision(draws, labels, scores[:, said])
+    auroc = resample_auroc(draws, truth.labels, prediction.scores)
+    precision = resample_average_precision(draws, truth.labels, prediction.scores)
     precision[np.isnan(auroc)] = np.nan  # of the same findings is each mean
     scored = truth.is_finding
     counts = truth.labels[:, scored].sum(axis=0)

@@ -198,12 +198,9 @@ def _score_classes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns AUROCs and their resamples; NaN of a class that has no scores."""
     said = ~np.isnan(scores).any(axis=0)
-    labels, scores = labels[:, said], scores[:, said]
     aurocs = np.full(said.size, np.nan)
-    drawn = np.full((draws.num_resamples, said.size), np.nan)
-    aurocs[said] = auroc_per_class(labels, scores)
-    drawn[:, said] = resample_auroc(draws, labels, scores)
-    return aurocs, drawn
+    aurocs[said] = auroc_per_class(labels[:, said], scores[:, said])
+    return aurocs, resample_auroc(draws, labels, scores)
 
 
 def _without_few(
