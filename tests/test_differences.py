@@ -105,7 +105,7 @@ def test_difference_of_the_mean_is_paired() -> None:
     shared = skilled(rows, 1.0, 1)
     one, other = score(rows, shared + 0.1 * skilled(rows, 1, 5)), score(rows, shared)
     area = subtract(rows, one, other)["macro"]["auroc"]
-    alone = percentile_interval(one.drawn["auroc"][:, -1])
+    alone = percentile_interval(one.measures["auroc"].drawn[:, -1])
     # two scores that are nearly the same differ far less than either varies
     assert area["high"] - area["low"] < 0.5 * (alone.high - alone.low)
 

@@ -7,9 +7,9 @@ import pytest
 from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 
 from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.evaluate import plain_values
 from dualnet.evaluation.gaps import describe_gaps, list_gaps
 from dualnet.evaluation.groupings import group_by_columns
+from dualnet.evaluation.plain_values import plain_values
 from dualnet.evaluation.resampling import keep_draws
 from dualnet.evaluation.subgroups import (
     MACRO_AUROC,

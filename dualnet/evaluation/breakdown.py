@@ -11,7 +11,7 @@ from dualnet.evaluation.adjudicated import score_adjudicated
 from dualnet.evaluation.bootstrap import PatientResamples, resample_patients
 from dualnet.evaluation.calibration import Calibration
 from dualnet.evaluation.calibration_error import score_calibration
-from dualnet.evaluation.evaluate import Evaluation, plain_values
+from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.gaps import CORRECTION, describe_gaps, list_gaps
 from dualnet.evaluation.groupings import (
     Grouping,
@@ -20,6 +20,7 @@ from dualnet.evaluation.groupings import (
 )
 from dualnet.evaluation.label_report import score_label_places
 from dualnet.evaluation.operating_points import score_operating_points
+from dualnet.evaluation.plain_values import plain_values
 from dualnet.evaluation.resampling import keep_draws
 from dualnet.evaluation.subgroups import JudgedRows, score_all, score_subgroups
 from dualnet.evaluation.thresholds import CHOSEN, RULES, YOUDEN

@@ -21,6 +21,7 @@ from dualnet.evaluation.differences import (
     subtract,
 )
 from dualnet.evaluation.multiplicity import adjust_holm
+from dualnet.evaluation.plain_values import plain_values
 
 # what the fused model has besides one half of it
 ADDED = {"image": "record", "metadata": "picture"}
@@ -103,7 +104,7 @@ def compare(
         if name != reference
     }
     _correct(list(differences.values()))
-    metrics = _plain(
+    metrics = plain_values(
         {
             "caution": caution,
             "num_images": len(rows.labels),
@@ -175,12 +176,3 @@ def _correct(differences: Sequence[dict[str, Any]]) -> None:
     for difference, area, p_value in zip(differences, areas, corrected, strict=True):
         area["p_holm"] = float(p_value)
         difference["outcome"] = outcome_after_correction(area, p_value)
-
-
-def _plain(values: Any) -> Any:
-    """Turns NaN, which JSON has not, into None."""
-    if isinstance(values, dict):
-        return {key: _plain(value) for key, value in values.items()}
-    if isinstance(values, list):
-        return [_plain(value) for value in values]
-    return None if isinstance(values, float) and np.isnan(values) else values

@@ -21,6 +21,7 @@ from dualnet.evaluation.bootstrap_precision import resample_average_precision
 from dualnet.evaluation.delong import compare_auroc_per_class
 from dualnet.evaluation.metrics import average_precision
 from dualnet.evaluation.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from dualnet.evaluation.resampled import Resampled
 from dualnet.evaluation.verdict import UNDEFINED, UNSHOWN, outcome
 from dualnet.scores import auroc_per_class
 
@@ -54,17 +55,15 @@ class JudgedRows:
 class Scored:
     """One prediction's scores, whole and in every resample.
 
-    The last entry of each array is the mean over the findings whose AUROC is defined.
+    The last score of each measure is the mean over the findings whose AUROC is defined.
 
     Args:
         scores: What the rows are ranked by, shape (n, num_classes).
-        whole: For `auroc` and `average_precision`, shape (num_classes + 1,).
-        drawn: Likewise in every resample, shape (num_resamples, num_classes + 1).
+        measures: `auroc` and `average_precision`, num_classes + 1 scores each.
     """
 
     scores: np.ndarray
-    whole: Mapping[str, np.ndarray]
-    drawn: Mapping[str, np.ndarray]
+    measures: Mapping[str, Resampled]
 
 
 def score(rows: JudgedRows, scores: np.ndarray) -> Scored:
@@ -86,11 +85,9 @@ def score(rows: JudgedRows, scores: np.ndarray) -> Scored:
         AUROC: resample_auroc(rows.resamples, rows.labels, scores),
         PRECISION: resample_average_precision(rows.resamples, rows.labels, scores),
     }
-    return Scored(
-        scores=scores,
-        whole={name: values[0] for name, values in _with_means(rows, whole).items()},
-        drawn=_with_means(rows, drawn),
-    )
+    whole, drawn = _with_means(rows, whole), _with_means(rows, drawn)
+    measures = {name: Resampled(whole[name][0], drawn[name]) for name in whole}
+    return Scored(scores=scores, measures=measures)
 
 
 def describe_scored(rows: JudgedRows, scored: Scored) -> dict[str, Any]:
@@ -106,17 +103,16 @@ def describe_scored(rows: JudgedRows, scored: Scored) -> dict[str, Any]:
         `n_positive` and `n_negative` too, and the patients that have such rows. NaN
         where undefined.
     """
-    entries = [
-        _describe_column(scored, column) for column in range(len(rows.class_names) + 1)
-    ]
+    columns = zip(
+        *(one.describe(name) for name, one in scored.measures.items()), strict=True
+    )
+    *entries, macro = ({**area, **precision} for area, precision in columns)
     counts = [_count(rows.resamples.codes, present) for present in rows.labels.T]
     findings = {
         name: {**count, **entry}
-        for name, count, entry in zip(
-            rows.class_names, counts, entries[:-1], strict=True
-        )
+        for name, count, entry in zip(rows.class_names, counts, entries, strict=True)
     }
-    return {"macro": entries[-1], "findings": findings}
+    return {"macro": macro, "findings": findings}
 
 
 def subtract(rows: JudgedRows, one: Scored, other: Scored) -> dict[str, Any]:
@@ -136,13 +132,12 @@ def subtract(rows: JudgedRows, one: Scored, other: Scored) -> dict[str, Any]:
         `outcome`, read after Holm's correction; the negative class is not among them.
         NaN where undefined.
     """
-    entries = [
-        _subtract_column(one, other, column)
-        for column in range(len(rows.class_names) + 1)
-    ]
-    *findings, macro = entries
-    samples = one.drawn[AUROC][:, -1] - other.drawn[AUROC][:, -1]
-    macro[AUROC]["p_value"] = bootstrap_p_value(samples)
+    less = {name: one.measures[name] - other.measures[name] for name in one.measures}
+    columns = zip(
+        *(measure.describe_differences() for measure in less.values()), strict=True
+    )
+    *findings, macro = (dict(zip(less, column, strict=True)) for column in columns)
+    macro[AUROC]["p_value"] = bootstrap_p_value(less[AUROC].drawn[:, -1])
     _add_tests(rows, one, other, findings)
     by_name = dict(zip(rows.class_names, findings, strict=True))
     return {"macro": macro, "findings": by_name}
@@ -212,26 +207,6 @@ def _count(patients: np.ndarray, present: np.ndarray) -> dict[str, int]:
         "n_positive_patients": np.unique(patients[present]).size,
         "n_negative_patients": np.unique(patients[~present]).size,
     }
-
-
-def _describe_column(scored: Scored, column: int) -> dict[str, Any]:
-    entry: dict[str, Any] = {}
-    for name in (AUROC, PRECISION):
-        entry[name] = float(scored.whole[name][column])
-        interval = percentile_interval(scored.drawn[name][:, column])
-        entry[f"{name}_interval"] = interval.as_dict()
-    return entry
-
-
-def _subtract_column(one: Scored, other: Scored, column: int) -> dict[str, Any]:
-    entry = {}
-    for name in (AUROC, PRECISION):
-        samples = one.drawn[name][:, column] - other.drawn[name][:, column]
-        entry[name] = {
-            "difference": float(one.whole[name][column] - other.whole[name][column]),
-            **percentile_interval(samples).as_dict(),
-        }
-    return entry
 
 
 def _add_tests(

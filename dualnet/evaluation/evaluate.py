@@ -17,7 +17,6 @@ from dualnet.evaluation.bootstrap import (
     PatientResamples,
     mean_defined,
     percentile_interval,
-    resample_auroc,
     resample_mean,
     resample_patients,
 )
@@ -26,8 +25,6 @@ from dualnet.evaluation.caution import caution
 from dualnet.evaluation.metrics import (
     LOG_LOSS_CLIP,
     mean_over_findings,
-    row_correct,
-    row_log_loss,
     score_findings,
     score_first_label,
 )
@@ -35,8 +32,16 @@ from dualnet.evaluation.operating_points import (
     choose_thresholds,
     score_operating_points,
 )
+from dualnet.evaluation.paired import (
+    ROW_MEASURES,
+    PairedScores,
+    resample_auroc_and_mean,
+    row_measures,
+)
+from dualnet.evaluation.plain_values import plain_values
 from dualnet.evaluation.prediction import Prediction, check_prediction
 from dualnet.evaluation.reliability import score_probabilities
+from dualnet.evaluation.resampled import Resampled
 from dualnet.evaluation.schema import SCHEMA
 from dualnet.evaluation.table import findings_table, format_table, summary_table
 from dualnet.evaluation.truth import Truth, make_truth
@@ -44,7 +49,6 @@ from dualnet.evaluation.verdict import judge
 from dualnet.findings import Vocabulary
 
 MODEL = "model"
-ROW_MEASURES = ("accuracy", "log_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,16 +175,16 @@ class _Resampled:
     """The scores of one model in every resample.
 
     Args:
-        auroc: Shape (num_resamples, num_classes).
-        average_precision: Shape (num_resamples, num_classes).
-        macro: Macro AUROC over the findings that are defined, (num_resamples,).
-        weighted: The same, each finding counting as often as it occurs.
+        auroc: Each class's, then their mean over the findings that are defined, shape
+            (num_resamples, num_classes + 1).
+        average_precision: Likewise.
+        weighted: Macro AUROC, each finding counting as often as it occurs, shape
+            (num_resamples,).
         rows: Columns `ROW_MEASURES`, (num_resamples, 2).
     """
 
     auroc: np.ndarray
     average_precision: np.ndarray
-    macro: np.ndarray
     weighted: np.ndarray
     rows: np.ndarray
 
@@ -193,6 +197,7 @@ def _collect_metrics(
         name: _score(truth, prediction, resampled[name], draws)
         for name, prediction in judged.items()
     }
+    paired = {name: _pair(truth, blocks[name], one) for name, one in resampled.items()}
     model = blocks.pop(MODEL)
     return {
         "part": truth.part,
@@ -209,38 +214,27 @@ def _collect_metrics(
         "log_loss_clip": LOG_LOSS_CLIP,
         "model": model,
         "baselines": blocks,
-        "differences": {
-            name: _compare(truth, model, block, resampled[MODEL], resampled[name])
-            for name, block in blocks.items()
-        },
+        "differences": {name: paired[MODEL].minus(paired[name]) for name in blocks},
     }
 
 
 def _resample(
     truth: Truth, prediction: Prediction, draws: PatientResamples
 ) -> _Resampled:
-    auroc = resample_auroc(draws, truth.labels, prediction.scores)
+    auroc = resample_auroc_and_mean(truth, prediction, draws)
     precision = resample_average_precision(draws, truth.labels, prediction.scores)
-    precision[np.isnan(auroc)] = np.nan  # of the same findings is each mean
+    precision[np.isnan(auroc[:, :-1])] = np.nan  # of the same findings is each mean
     scored = truth.is_finding
-    counts = truth.labels[:, scored].sum(axis=0)
     return _Resampled(
         auroc=auroc,
-        average_precision=precision,
-        macro=mean_defined(auroc[:, scored]),
-        weighted=mean_defined(auroc[:, scored], weights=counts),
-        rows=_resample_rows(truth, prediction, draws),
+        average_precision=np.column_stack(
+            [precision, mean_defined(precision[:, scored])]
+        ),
+        weighted=mean_defined(
+            auroc[:, :-1][:, scored], weights=truth.labels[:, scored].sum(axis=0)
+        ),
+        rows=resample_mean(draws, row_measures(truth, prediction)),
     )
-
-
-def _resample_rows(
-    truth: Truth, prediction: Prediction, draws: PatientResamples
-) -> np.ndarray:
-    probabilities = prediction.probabilities
-    if probabilities is None:
-        return np.full((draws.num_resamples, len(ROW_MEASURES)), np.nan)
-    rows = [row_correct(truth, probabilities), row_log_loss(truth, probabilities)]
-    return resample_mean(draws, np.stack(rows, axis=1))
 
 
 def _score(
@@ -251,16 +245,17 @@ def _score(
 ) -> dict[str, Any]:
     findings = score_findings(truth, prediction.scores)
     macro = mean_over_findings(findings, truth)
-    macro["auroc_interval"] = percentile_interval(resampled.macro).as_dict()
-    macro["weighted_auroc_interval"] = percentile_interval(resampled.weighted).as_dict()
-    macro["average_precision_interval"] = percentile_interval(
-        mean_defined(resampled.average_precision[:, truth.is_finding])
-    ).as_dict()
+    means = {
+        "auroc": resampled.auroc[:, -1],
+        "weighted_auroc": resampled.weighted,
+        "average_precision": resampled.average_precision[:, -1],
+    }
+    for name, samples in means.items():
+        macro[f"{name}_interval"] = percentile_interval(samples).as_dict()
     for measure in ("auroc", "average_precision"):
-        drawn = getattr(resampled, measure)
-        for name, samples in zip(truth.class_names, drawn.T, strict=True):
-            interval = percentile_interval(samples).as_dict()
-            findings[name][f"{measure}_interval"] = interval
+        columns = getattr(resampled, measure)[:, :-1].T
+        for block, samples in zip(findings.values(), columns, strict=True):
+            block[f"{measure}_interval"] = percentile_interval(samples).as_dict()
     if prediction.are_probabilities:
         reliable = score_probabilities(truth, prediction.scores, draws)
         macro.update(reliable.pop("macro"))
@@ -287,37 +282,16 @@ def _score_points(
     return score_operating_points(truth, model.scores, thresholds, draws=draws)
 
 
-def _compare(
-    truth: Truth,
-    model: Mapping[str, Any],
-    other: Mapping[str, Any],
-    model_resampled: _Resampled,
-    other_resampled: _Resampled,
-) -> dict[str, Any]:
-    """Takes model minus other, on the same draws."""
-    auroc = model_resampled.auroc - other_resampled.auroc
-    rows = model_resampled.rows - other_resampled.rows
-    findings = {
-        name: _difference(
-            model["findings"][name]["auroc"] - other["findings"][name]["auroc"], samples
-        )
-        for name, samples in zip(truth.class_names, auroc.T, strict=True)
-    }
-    first_label = {
-        name: _difference(
-            model["first_label"][name] - other["first_label"][name], samples
-        )
-        for name, samples in zip(ROW_MEASURES, rows.T, strict=True)
-    }
-    macro = _difference(
-        model["macro"]["auroc"] - other["macro"]["auroc"],
-        model_resampled.macro - other_resampled.macro,
+def _pair(
+    truth: Truth, block: Mapping[str, Any], resampled: _Resampled
+) -> PairedScores:
+    areas = [block["findings"][name]["auroc"] for name in truth.class_names]
+    rows = [block["first_label"][name] for name in ROW_MEASURES]
+    return PairedScores(
+        class_names=truth.class_names,
+        auroc=Resampled(np.array([*areas, block["macro"]["auroc"]]), resampled.auroc),
+        first_label=Resampled(np.array(rows), resampled.rows),
     )
-    return {"macro_auroc": macro, "findings": findings, "first_label": first_label}
-
-
-def _difference(value: float, samples: np.ndarray) -> dict[str, Any]:
-    return {"difference": value, **percentile_interval(samples).as_dict()}
 
 
 def _tabulate(table: pd.DataFrame, model: Prediction, truth: Truth) -> pd.DataFrame:
@@ -334,12 +308,3 @@ def _tabulate(table: pd.DataFrame, model: Prediction, truth: Truth) -> pd.DataFr
         if name not in truth.unscored
     }
     return pd.DataFrame({**known, **columns})
-
-
-def plain_values(values: Any) -> Any:
-    """Turns NaN, which JSON has not, into None; dicts and lists are gone through."""
-    if isinstance(values, dict):
-        return {key: plain_values(value) for key, value in values.items()}
-    if isinstance(values, list):
-        return [plain_values(value) for value in values]
-    return None if isinstance(values, float) and np.isnan(values) else values

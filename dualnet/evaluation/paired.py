@@ -1,4 +1,4 @@
-"""Scores of one prediction and the same in every resample, so that two can be paired."""
+"""A prediction's scores in all resamples, and how they differ from another's."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +9,12 @@ from dualnet.evaluation.baselines import Prediction
 from dualnet.evaluation.bootstrap import (
     PatientResamples,
     mean_defined,
-    percentile_interval,
     resample_auroc,
     resample_mean,
 )
 from dualnet.evaluation.metrics import row_correct, row_log_loss
+from dualnet.evaluation.plain_values import plain_values
+from dualnet.evaluation.resampled import Resampled
 from dualnet.evaluation.truth import Truth
 from dualnet.scores import auroc_per_class
 
@@ -26,45 +27,38 @@ class PairedScores:
 
     Args:
         class_names: Names of the columns.
-        auroc: Each class's, NaN where undefined, shape (num_classes,), then their mean
-            over the findings that are defined.
-        first_label: Means of `ROW_MEASURES`, shape (2,).
-        drawn_auroc: As `auroc`, shape (num_resamples, num_classes + 1).
-        drawn_first_label: Shape (num_resamples, 2).
+        auroc: Each class's, NaN where undefined, then their mean over the findings that
+            are defined: num_classes + 1 scores.
+        first_label: Means of `ROW_MEASURES`.
     """
 
     class_names: tuple[str, ...]
-    auroc: np.ndarray
-    first_label: np.ndarray
-    drawn_auroc: np.ndarray
-    drawn_first_label: np.ndarray
+    auroc: Resampled
+    first_label: Resampled
 
     @property
     def macro(self) -> float:
         """The mean AUROC over the findings; NaN where none is defined."""
-        return float(self.auroc[-1])
+        return float(self.auroc.values[-1])
 
     def describe(self) -> dict[str, Any]:
         """Returns plain values for JSON, in the form of `metrics["model"]`."""
-        areas = [
-            {
-                "auroc": _plain(value),
-                "auroc_interval": percentile_interval(samples).as_dict(),
-            }
-            for value, samples in zip(self.auroc, self.drawn_auroc.T, strict=True)
-        ]
+        *findings, macro = self.auroc.describe("auroc")
         first_label: dict[str, Any] = {}
-        drawn = self.drawn_first_label.T
-        for name, value, samples in zip(
-            ROW_MEASURES, self.first_label, drawn, strict=True
+        for name, value, interval in zip(
+            ROW_MEASURES,
+            self.first_label.values,
+            self.first_label.intervals(),
+            strict=True,
         ):
-            first_label[name] = _plain(value)
-            first_label[f"{name}_interval"] = percentile_interval(samples).as_dict()
-        return {
-            "macro": areas[-1],
-            "findings": dict(zip(self.class_names, areas[:-1], strict=True)),
-            "first_label": first_label,
-        }
+            first_label |= {name: float(value), f"{name}_interval": interval}
+        return plain_values(
+            {
+                "macro": macro,
+                "findings": dict(zip(self.class_names, findings, strict=True)),
+                "first_label": first_label,
+            }
+        )
 
     def minus(self, other: "PairedScores") -> dict[str, Any]:
         """Takes the difference to another prediction of the same rows and draws.
@@ -75,18 +69,15 @@ class PairedScores:
         Returns:
             Plain values for JSON, in the form of `metrics["differences"]`.
         """
-        areas = _differences(
-            self.auroc - other.auroc, self.drawn_auroc - other.drawn_auroc
+        *findings, macro = (self.auroc - other.auroc).describe_differences()
+        rows = (self.first_label - other.first_label).describe_differences()
+        return plain_values(
+            {
+                "macro_auroc": macro,
+                "findings": dict(zip(self.class_names, findings, strict=True)),
+                "first_label": dict(zip(ROW_MEASURES, rows, strict=True)),
+            }
         )
-        rows = _differences(
-            self.first_label - other.first_label,
-            self.drawn_first_label - other.drawn_first_label,
-        )
-        return {
-            "macro_auroc": areas[-1],
-            "findings": dict(zip(self.class_names, areas[:-1], strict=True)),
-            "first_label": dict(zip(ROW_MEASURES, rows, strict=True)),
-        }
 
 
 def score_paired(
@@ -104,33 +95,44 @@ def score_paired(
         The scores.
     """
     auroc = auroc_per_class(truth.labels, prediction.scores)
-    drawn = resample_auroc(draws, truth.labels, prediction.scores)
-    rows = _score_rows(truth, prediction)
     macro = mean_defined(auroc[np.newaxis, truth.is_finding])
-    drawn_macro = mean_defined(drawn[:, truth.is_finding])
+    rows = row_measures(truth, prediction)
     return PairedScores(
         class_names=truth.class_names,
-        auroc=np.append(auroc, macro),
-        first_label=rows.mean(axis=0),
-        drawn_auroc=np.column_stack([drawn, drawn_macro]),
-        drawn_first_label=resample_mean(draws, rows),
+        auroc=Resampled(
+            np.append(auroc, macro), resample_auroc_and_mean(truth, prediction, draws)
+        ),
+        first_label=Resampled(rows.mean(axis=0), resample_mean(draws, rows)),
     )
 
 
-def _differences(values: np.ndarray, samples: np.ndarray) -> list[dict[str, Any]]:
-    return [
-        {"difference": _plain(value), **percentile_interval(one).as_dict()}
-        for value, one in zip(values, samples.T, strict=True)
-    ]
+def resample_auroc_and_mean(
+    truth: Truth, prediction: Prediction, draws: PatientResamples
+) -> np.ndarray:
+    """Computes the AUROCs and their mean over the findings in every resample.
+
+    Args:
+        truth: The rows.
+        prediction: What is said of them.
+        draws: Draws of patients over the rows.
+
+    Returns:
+        float64, shape (num_resamples, num_classes + 1), NaN where undefined.
+    """
+    drawn = resample_auroc(draws, truth.labels, prediction.scores)
+    return np.column_stack([drawn, mean_defined(drawn[:, truth.is_finding])])
 
 
-def _plain(value: float) -> float | None:
-    """Turns NaN, which JSON has not, into None."""
-    return None if np.isnan(value) else float(value)
+def row_measures(truth: Truth, prediction: Prediction) -> np.ndarray:
+    """Computes each row's `ROW_MEASURES`.
 
+    Args:
+        truth: The rows.
+        prediction: What is said of them.
 
-def _score_rows(truth: Truth, prediction: Prediction) -> np.ndarray:
-    """Returns each row's `ROW_MEASURES`; NaN where there is no one answer."""
+    Returns:
+        float64, shape (n, 2); NaN where there is no one answer a radiograph.
+    """
     answers = prediction.probabilities
     if answers is None:
         return np.full((truth.num_images, len(ROW_MEASURES)), np.nan)
