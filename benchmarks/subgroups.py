@@ -21,7 +21,8 @@ from dualnet.evaluation.calibration_error import score_calibration
 from dualnet.evaluation.groupings import group_by_columns, group_by_record
 from dualnet.evaluation.label_report import score_label_places
 from dualnet.evaluation.resampling import keep_draws
-from dualnet.evaluation.subgroups import JudgedRows, score_all, score_subgroups
+from dualnet.evaluation.subgroup_scores import JudgedRows
+from dualnet.evaluation.subgroups import score_all, score_subgroups
 from dualnet.evaluation.truth import make_truth
 from dualnet.findings import NIH, NO_FINDING
 

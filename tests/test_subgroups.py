@@ -11,14 +11,13 @@ from dualnet.evaluation.gaps import describe_gaps, list_gaps
 from dualnet.evaluation.groupings import group_by_columns
 from dualnet.evaluation.plain_values import plain_values
 from dualnet.evaluation.resampling import keep_draws
-from dualnet.evaluation.subgroups import (
+from dualnet.evaluation.subgroup_scores import (
     MACRO_AUROC,
     PREDICTED_MINUS_PREVALENCE,
     UNDER_DIAGNOSIS,
     JudgedRows,
-    score_all,
-    score_subgroups,
 )
+from dualnet.evaluation.subgroups import score_all, score_subgroups
 from dualnet.evaluation.truth import make_truth
 from dualnet.scores import auroc
 

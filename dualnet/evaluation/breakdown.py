@@ -22,7 +22,8 @@ from dualnet.evaluation.label_report import score_label_places
 from dualnet.evaluation.operating_points import score_operating_points
 from dualnet.evaluation.plain_values import plain_values
 from dualnet.evaluation.resampling import keep_draws
-from dualnet.evaluation.subgroups import JudgedRows, score_all, score_subgroups
+from dualnet.evaluation.subgroup_scores import JudgedRows
+from dualnet.evaluation.subgroups import score_all, score_subgroups
 from dualnet.evaluation.thresholds import CHOSEN, RULES, YOUDEN
 
 OPERATING_POINT = "operating_point"

@@ -6,7 +6,7 @@ from typing import Any
 from scipy.stats import norm
 
 from dualnet.evaluation.bootstrap import LEVEL
-from dualnet.evaluation.subgroups import (
+from dualnet.evaluation.subgroup_scores import (
     GAPS,
     MACRO_AUROC,
     PREDICTED_MINUS_PREVALENCE,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualnet.evaluation.label_report import FIRST, OTHER
-from dualnet.evaluation.subgroups import (
+from dualnet.evaluation.subgroup_scores import (
     CALIBRATION_ERROR,
     MACRO_AUROC,
     PREVALENCE,

@@ -1,0 +1,188 @@
+"""The scores of some of the rows, such as a group's, and the same in every resample."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dualnet.evaluation.bootstrap import PatientResamples, resample_auroc
+from dualnet.evaluation.calibration_error import row_calibration
+from dualnet.evaluation.metrics import CALIBRATION_BINS
+from dualnet.evaluation.resampled import Resampled
+from dualnet.evaluation.resampling import resample_sums
+from dualnet.evaluation.truth import Truth
+from dualnet.scores import auroc_per_class
+from dualnet.training.selection import MIN_PATIENTS
+
+MACRO_AUROC = "macro_auroc"
+PREVALENCE = "prevalence"
+PREDICTED_MINUS_PREVALENCE = "predicted_minus_prevalence"
+CALIBRATION_ERROR = "expected_calibration_error"
+UNDER_DIAGNOSIS = "under_diagnosis"
+GAPS = (MACRO_AUROC, PREDICTED_MINUS_PREVALENCE, UNDER_DIAGNOSIS)
+ROW_MEASURES = (
+    PREVALENCE,
+    PREDICTED_MINUS_PREVALENCE,
+    UNDER_DIAGNOSIS,
+    CALIBRATION_ERROR,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedRows:
+    """What a model says of the rows that are parted into groups.
+
+    Args:
+        truth: What the rows are.
+        scores: What findings are ranked by, shape (n, num_classes).
+        probabilities: As a person gets them, calibrated if the run is, shape (n,
+            num_classes); None where there is no one answer a radiograph: what is made
+            of them is undefined then.
+        called_negative: Whether a row is said to have no finding, bool, shape (n,);
+            None with `probabilities`.
+    """
+
+    truth: Truth
+    scores: np.ndarray
+    probabilities: np.ndarray | None
+    called_negative: np.ndarray | None
+
+    @property
+    def sick(self) -> np.ndarray:
+        """Whether a row has any finding, bool, shape (n,)."""
+        negative = self.truth.vocabulary.negative
+        names = np.array(self.truth.class_names)
+        return np.asarray(self.truth.labels[:, names != negative].any(axis=1))
+
+
+@dataclass(frozen=True)
+class MaskScores:
+    """The scores of some rows, whole and in every resample.
+
+    Args:
+        rows: Which they are, bool, shape (n,).
+        aurocs: Of each class.
+        values: `ROW_MEASURES`.
+        fit: Which findings enough patients have and lack, bool, shape (num_classes,).
+    """
+
+    rows: np.ndarray
+    aurocs: Resampled
+    values: Resampled
+    fit: np.ndarray
+
+
+def score_masks(
+    judged: JudgedRows, masks: Sequence[np.ndarray], draws: PatientResamples
+) -> list[MaskScores]:
+    """Scores some of the rows, and others of them, on the same draws.
+
+    Args:
+        judged: What the model says of all rows.
+        masks: The rows to score each time, bool, shape (n,).
+        draws: Draws of patients over all rows.
+
+    Returns:
+        The scores of each mask.
+    """
+    measured = _score_rows(judged, masks, draws)
+    return [
+        _score_mask(judged, rows, values, draws)
+        for rows, values in zip(masks, measured, strict=True)
+    ]
+
+
+def _score_mask(
+    judged: JudgedRows,
+    rows: np.ndarray,
+    values: Resampled,
+    draws: PatientResamples,
+) -> MaskScores:
+    truth, codes = judged.truth, draws.codes[rows]
+    labels, scores = truth.labels[rows], judged.scores[rows]
+    patients = [
+        min(np.unique(codes[present]).size, np.unique(codes[~present]).size)
+        for present in labels.T
+    ]
+    kept = _without_few(judged, rows, values.drawn, codes)
+    return MaskScores(
+        rows=rows,
+        aurocs=_score_classes(labels, scores, replace(draws, codes=codes)),
+        values=replace(values, drawn=kept),
+        fit=truth.is_finding & (np.array(patients) >= MIN_PATIENTS),
+    )
+
+
+def _score_classes(
+    labels: np.ndarray, scores: np.ndarray, draws: PatientResamples
+) -> Resampled:
+    """Returns AUROCs; NaN of a class that has no scores."""
+    said = ~np.isnan(scores).any(axis=0)
+    aurocs = np.full(said.size, np.nan)
+    aurocs[said] = auroc_per_class(labels[:, said], scores[:, said])
+    return Resampled(aurocs, resample_auroc(draws, labels, scores))
+
+
+def _without_few(
+    judged: JudgedRows, rows: np.ndarray, drawn: np.ndarray, codes: np.ndarray
+) -> np.ndarray:
+    """Makes NaN of what too few patients were drawn for.
+
+    A share of none or all of twelve patients is the same in every draw, and the value
+    of a single patient too; an interval of no width would be told.
+
+    Returns:
+        Shape (num_resamples, measures).
+    """
+    few = np.zeros(len(ROW_MEASURES), dtype=bool)
+    if judged.called_negative is not None:
+        sick, missed = judged.sick[rows], judged.called_negative[rows]
+        kinds = (sick & missed, sick & ~missed)
+        num_patients = min(np.unique(codes[kind]).size for kind in kinds)
+        few[ROW_MEASURES.index(UNDER_DIAGNOSIS)] = num_patients < MIN_PATIENTS
+    few |= np.unique(codes).size < MIN_PATIENTS
+    return np.where(few, np.nan, drawn)
+
+
+def _score_rows(
+    judged: JudgedRows, masks: Sequence[np.ndarray], draws: PatientResamples
+) -> list[Resampled]:
+    """Computes `ROW_MEASURES` for each mask, all in one pass over the draws."""
+    columns = _row_columns(judged)
+    values = np.concatenate(
+        [np.where(mask[:, np.newaxis], columns, 0) for mask in masks], axis=1
+    )
+    size = columns.shape[1]
+    totals = values.sum(axis=0)[np.newaxis]
+    drawn = resample_sums(draws, values)
+    parts = [slice(place * size, (place + 1) * size) for place in range(len(masks))]
+    return [
+        Resampled(_finish(totals[:, part])[0], _finish(drawn[:, part]))
+        for part in parts
+    ]
+
+
+def _row_columns(judged: JudgedRows) -> np.ndarray:
+    """Returns what `_finish` takes the sums of, NaN where there are no probabilities."""
+    truth, sick = judged.truth, judged.sick
+    columns = np.full((truth.num_images, 4 + CALIBRATION_BINS), np.nan)
+    columns[:, 0], columns[:, 1] = 1, sick
+    if judged.probabilities is not None and judged.called_negative is not None:
+        negative = truth.class_names.index(truth.vocabulary.negative)
+        columns[:, 2] = 1 - judged.probabilities[:, negative].astype(np.float64)
+        columns[:, 3] = sick & judged.called_negative
+        columns[:, 4:] = row_calibration(truth, judged.probabilities)
+    return columns
+
+
+def _finish(sums: np.ndarray) -> np.ndarray:
+    """Turns sums into `ROW_MEASURES`; NaN where there is no row, or none sick."""
+    rows, sick, predicted, missed = sums[:, :4].T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        columns = [
+            sick / rows,
+            (predicted - sick) / rows,
+            missed / sick,
+            np.abs(sums[:, 4:]).sum(axis=1) / rows,
+        ]
+    return np.column_stack(columns)
