@@ -118,7 +118,7 @@ def test_the_text_fits_a_terminal_and_has_every_section(
         "Label rule `first` drops 30 of 120 labels of train (most of Mass, 50%), 30 of",
         "Findings that are not the first label: macro AUROC",
         "Labelled by radiologists (some.csv): 90 radiographs of 90 patients",
-        "after Bonferroni's correction",
+        "after Holm's correction",
     ):
         assert words in text
 

@@ -9,11 +9,11 @@ from dualnet.evaluation.differences import (
     JudgedRows,
     bootstrap_p_value,
     describe_scored,
-    outcome_after_correction,
     score,
     subtract,
 )
 from dualnet.evaluation.metrics import average_precision
+from dualnet.evaluation.multiplicity import outcome_after_correction
 from dualnet.scores import auroc
 
 NAMES = ("Edema", "Mass", "Nodule", "No Finding")

@@ -228,18 +228,47 @@ def make_group(name: str, macro: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_intervals_widen_with_the_number_of_gaps() -> None:
+def test_gaps_are_corrected_for_their_number() -> None:
     groups = [make_group(name, make_gap(0.1, 0.02, 0.18)) for name in "abcde"]
     (gap,) = list_gaps([{"name": "one", "groups": groups[:1]}])
-    assert gap["corrected"] == pytest.approx({"low": 0.02, "high": 0.18})
+    # 1.95996 * .1 / .08 = 2.44996 standard errors of a normal distribution
+    assert gap["p_value"] == pytest.approx(0.014287, abs=1e-6)
+    assert gap["p_holm"] == gap["p_value"]
     assert gap["shown"]
     five = list_gaps([{"name": "five", "groups": groups}])
-    # the 99 % interval of a normal distribution: 2.5758 / 1.9600 as wide
-    assert five[0]["corrected"]["low"] == pytest.approx(0.1 - 0.08 * 1.31421, abs=1e-5)
+    assert [one["p_holm"] for one in five] == pytest.approx([0.071435] * 5, abs=5e-6)
     assert not any(gap["shown"] for gap in five)
     assert describe_gaps(five, []) == [
-        "None of 5 gaps between subgroups is shown after Bonferroni's correction."
+        "None of 5 gaps between subgroups is shown after Holm's correction."
     ]
+
+
+def test_a_clear_gap_leaves_the_next_the_milder_correction() -> None:
+    groupings = [
+        {"name": name, "groups": [make_group("a", gap)]}
+        for name, gap in (
+            ("faint", make_gap(-0.1, -0.19, -0.01)),  # 2.17774 errors: p .029426
+            ("clear", make_gap(0.2, 0.1, 0.3)),  # 3.91993 errors: p .0000886
+        )
+    ]
+    faint, clear = list_gaps(groupings)
+    assert clear["p_holm"] == pytest.approx(2 * 0.0000886, abs=1e-6)
+    assert faint["p_holm"] == pytest.approx(0.029426, abs=1e-6)  # twice that, at first
+    assert faint["shown"]
+    assert clear["shown"]
+    lines = describe_gaps([faint, clear], groupings)
+    assert lines[1].endswith("+0.200 [+0.100, +0.300] against the rest, p <0.001.")
+    assert lines[2].endswith("-0.100 [-0.190, -0.010] against the rest, p 0.029.")
+
+
+def test_an_interval_across_zero_or_without_width_is_read_as_it_is() -> None:
+    values = [(0.1, 0.0, 0.1), (0.1, 0.1, 0.1), (0.0, 0.0, 0.0)]
+    found = [
+        list_gaps([{"name": "one", "groups": [make_group("a", make_gap(*one))]}])[0]
+        for one in values
+    ]
+    assert [gap["shown"] for gap in found] == [False, True, False]
+    assert [gap["p_value"] for gap in found[1:]] == [0, 1]
 
 
 def test_two_groups_ask_once_and_undefined_gaps_are_not_asked() -> None:
@@ -253,9 +282,9 @@ def test_two_groups_ask_once_and_undefined_gaps_are_not_asked() -> None:
     gaps = list_gaps(groupings)
     assert [(gap["group"], gap["measure"]) for gap in gaps] == [("a", MACRO_AUROC)]
     assert describe_gaps(gaps, groupings) == [
-        "1 of 1 gap between subgroups is shown after Bonferroni's correction.",
+        "1 of 1 gap between subgroups is shown after Holm's correction.",
         "  view a (n=1,234): macro AUROC 0.500; +0.100 [+0.050, +0.150] against the "
-        "rest.",
+        "rest, p <0.001.",
     ]
     assert describe_gaps([], groupings) == []
 

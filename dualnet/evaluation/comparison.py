@@ -16,11 +16,10 @@ from dualnet.evaluation.differences import (
     JudgedRows,
     Scored,
     describe_scored,
-    outcome_after_correction,
     score,
     subtract,
 )
-from dualnet.evaluation.multiplicity import adjust_holm
+from dualnet.evaluation.multiplicity import adjust_holm, outcome_after_correction
 from dualnet.evaluation.plain_values import plain_values
 
 # what the fused model has besides one half of it

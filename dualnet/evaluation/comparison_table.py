@@ -9,11 +9,16 @@ import pandas as pd
 from dualnet.evaluation.columns import align
 from dualnet.evaluation.comparison_verdict import (
     describe_difference,
-    format_p,
     join_words,
 )
 from dualnet.evaluation.table import COLUMNS
-from dualnet.evaluation.verdict import BEATS, WORSE, format_interval, format_number
+from dualnet.evaluation.verdict import (
+    BEATS,
+    WORSE,
+    format_interval,
+    format_number,
+    format_p,
+)
 from dualnet.wording import number_of
 
 MEAN = "Mean"

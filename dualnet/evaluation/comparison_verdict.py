@@ -10,10 +10,10 @@ from dualnet.evaluation.verdict import (
     WORSE,
     format_interval,
     format_number,
+    format_p,
 )
 from dualnet.wording import number_of
 
-SMALLEST_P = 0.001  # 1,000 resamples tell no more
 FEW_PATIENTS = 20  # of fewer, DeLong's test finds too much: see `delong`
 HALVES = {"record": "picture", "picture": "record"}
 ADDITIONS = {
@@ -42,18 +42,6 @@ def describe_comparison(metrics: Mapping[str, Any]) -> list[str]:
         lines += [_against_first(metrics, name), _by_finding(metrics, difference)]
     lines += [_addition(one) for one in metrics["additions"]]
     return [*lines, NOT_IN_INTERVALS]
-
-
-def format_p(value: float | None) -> str:
-    """Returns a p-value with three digits, `<0.001` or `n/a`.
-
-    Example:
-        >>> format_p(0.0123), format_p(0.0001), format_p(None)
-        ('0.012', '<0.001', 'n/a')
-    """
-    if value is None:
-        return "n/a"
-    return f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
 
 
 def describe_difference(found: Mapping[str, Any]) -> str:

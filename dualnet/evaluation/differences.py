@@ -20,12 +20,14 @@ from dualnet.evaluation.bootstrap import (
 from dualnet.evaluation.bootstrap_precision import resample_average_precision
 from dualnet.evaluation.delong import compare_auroc_per_class
 from dualnet.evaluation.metrics import average_precision
-from dualnet.evaluation.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from dualnet.evaluation.multiplicity import (
+    adjust_benjamini_hochberg,
+    adjust_holm,
+    outcome_after_correction,
+)
 from dualnet.evaluation.resampled import Resampled
-from dualnet.evaluation.verdict import UNDEFINED, UNSHOWN, outcome
 from dualnet.scores import auroc_per_class
 
-SIGNIFICANCE = 0.05
 AUROC, PRECISION = "auroc", "average_precision"
 
 
@@ -167,26 +169,6 @@ def bootstrap_p_value(samples: np.ndarray) -> float:
     defined = samples[~np.isnan(samples)]
     rarer = min((defined <= 0).sum(), (defined >= 0).sum())
     return float(min(1, 2 * (1 + rarer) / (defined.size + 1)))
-
-
-def outcome_after_correction(difference: Mapping[str, Any], p_value: float) -> str:
-    """Reads a difference: its interval and its corrected p-value must both show it.
-
-    Args:
-        difference: With its interval's ends `low` and `high`, None where undefined.
-        p_value: Corrected for how many were looked at, NaN where undefined.
-
-    Returns:
-        As `dualnet.evaluation.verdict.outcome`.
-
-    Example:
-        >>> outcome_after_correction({"low": 0.01, "high": 0.03}, 0.2)
-        'is not shown to beat'
-    """
-    if np.isnan(p_value):
-        return UNDEFINED
-    found = outcome(difference)
-    return found if p_value < SIGNIFICANCE or found == UNDEFINED else UNSHOWN
 
 
 def _with_means(

@@ -3,42 +3,49 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from scipy.stats import norm
 
 from dualnet.evaluation.bootstrap import LEVEL
+from dualnet.evaluation.multiplicity import adjust_holm, outcome_after_correction
 from dualnet.evaluation.subgroup_scores import (
     GAPS,
     MACRO_AUROC,
     PREDICTED_MINUS_PREVALENCE,
     UNDER_DIAGNOSIS,
 )
-from dualnet.evaluation.verdict import format_interval, format_number
+from dualnet.evaluation.verdict import (
+    BEATS,
+    WORSE,
+    format_interval,
+    format_number,
+    format_p,
+)
 from dualnet.wording import number_of
 
 MOST_REMARKS = 4
-CORRECTION = "bonferroni"
+CORRECTION = "holm"
 
 
 def list_gaps(groupings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Lists the gaps that are asked, each with its interval widened for their number.
+    """Lists the gaps that are asked, each tested and corrected for their number.
 
     Of a grouping with two groups the second's gaps are the first's with the other
-    sign, and are not asked again. Bonferroni's correction asks for the interval at
-    the level 1 - .05 / m; 1,000 resamples have too few values out there, so each end
-    of the 95 % interval is moved away from the difference as far as a normal
-    distribution's would be.
+    sign, and are not asked again. 1,000 resamples have too few values so far out that
+    a correction for dozens of gaps could be read from them, so each p-value is that of
+    a normal distribution whose 95 % interval is as wide.
 
     Args:
         groupings: As `score_subgroups` returns them, NaN or None where undefined.
 
     Returns:
         `grouping`, `group`, `measure` (one of `GAPS`), `difference`, `low`, `high`,
-        `corrected` (`low` and `high`) and `shown` (whether the latter exclude 0), of
-        each gap that has an interval.
+        `p_value`, `p_holm` and `shown` (whether the interval excludes 0 and the latter
+        is below .05), of each gap that has an interval.
 
     Reference:
-        Dunn, Multiple comparisons among means, Journal of the American Statistical
-        Association 56(293), 1961.
+        Altman and Bland, How to obtain the P value from a confidence interval, BMJ
+        343, 2011, d2304.
     """
     asked = [
         {
@@ -56,7 +63,18 @@ def list_gaps(groupings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for measure in GAPS
         if group["gaps"][measure]["low"] is not None
     ]
-    return [_correct(gap, len(asked)) for gap in asked]
+    p_values = np.array([_p_value(gap) for gap in asked])
+    return [
+        {
+            **gap,
+            "p_value": float(p_value),
+            "p_holm": float(p_holm),
+            "shown": outcome_after_correction(gap, p_holm) in (BEATS, WORSE),
+        }
+        for gap, p_value, p_holm in zip(
+            asked, p_values, adjust_holm(p_values), strict=True
+        )
+    ]
 
 
 def describe_gaps(
@@ -73,10 +91,12 @@ def describe_gaps(
     """
     if not gaps:
         return []
-    shown = sorted((gap for gap in gaps if gap["shown"]), key=_clearness, reverse=True)
+    shown = sorted(
+        (gap for gap in gaps if gap["shown"]), key=_standard_errors, reverse=True
+    )
     asked = f"of {number_of(len(gaps), 'gap')} between subgroups"
     if not shown:
-        return [f"None {asked} is shown after Bonferroni's correction."]
+        return [f"None {asked} is shown after Holm's correction."]
     groups = {
         (grouping["name"], group["group"]): group
         for grouping in groupings
@@ -86,7 +106,7 @@ def describe_gaps(
     more = f" The {MOST_REMARKS} clearest:" if left_out > 0 else ""
     verb = "is" if len(shown) == 1 else "are"
     return [
-        f"{len(shown)} {asked} {verb} shown after Bonferroni's correction.{more}",
+        f"{len(shown)} {asked} {verb} shown after Holm's correction.{more}",
         *(
             f"  {_describe(gap, groups[gap['grouping'], gap['group']])}"
             for gap in shown[:MOST_REMARKS]
@@ -94,19 +114,16 @@ def describe_gaps(
     ]
 
 
-def _correct(gap: dict[str, Any], num_asked: int) -> dict[str, Any]:
-    tail = (1 - LEVEL) / 2
-    wider = float(norm.isf(tail / num_asked) / norm.isf(tail))
-    middle = gap["difference"]
-    low, high = (middle + wider * (gap[end] - middle) for end in ("low", "high"))
-    corrected = {"low": low, "high": high}
-    return {**gap, "corrected": corrected, "shown": low > 0 or high < 0}
+def _p_value(gap: Mapping[str, Any]) -> float:
+    return float(2 * norm.sf(_standard_errors(gap)))
 
 
-def _clearness(gap: Mapping[str, Any]) -> float:
-    """How many half-widths of its interval a gap is away from zero."""
-    width = gap["high"] - gap["low"]
-    return abs(gap["difference"]) / width if width else float("inf")
+def _standard_errors(gap: Mapping[str, Any]) -> float:
+    """How many standard errors a gap is away from zero, by its interval's width."""
+    half = (gap["high"] - gap["low"]) / 2
+    if not half:
+        return float("inf") if gap["difference"] else 0.0
+    return float(abs(gap["difference"]) / half * norm.isf((1 - LEVEL) / 2))
 
 
 def _describe(gap: Mapping[str, Any], group: Mapping[str, Any]) -> str:
@@ -121,5 +138,5 @@ def _describe(gap: Mapping[str, Any], group: Mapping[str, Any]) -> str:
         "are said to have none",
     }[gap["measure"]]
     difference = format_number(gap["difference"], sign=True)
-    interval = format_interval(gap["corrected"], sign=True)
-    return f"{said}; {difference} {interval} against the rest."
+    interval = format_interval(gap, sign=True)
+    return f"{said}; {difference} {interval} against the rest, p {format_p(gap['p_holm'])}."

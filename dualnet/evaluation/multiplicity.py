@@ -4,7 +4,14 @@ Of fourteen independent tests without any difference, one or more shows p < .05 
 of all cases (1 - .95^14 = .51). Undefined p-values (NaN) stay so and do not count.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
+
+from dualnet.evaluation.verdict import UNDEFINED, UNSHOWN, outcome
+
+SIGNIFICANCE = 0.05
 
 
 def adjust_holm(p_values: np.ndarray) -> np.ndarray:
@@ -57,6 +64,26 @@ def adjust_benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     scaled = sorted_values * size / np.arange(1, size + 1)
     adjusted = np.minimum.accumulate(scaled[::-1])[::-1]
     return _put_back(p_values, order, adjusted)
+
+
+def outcome_after_correction(difference: Mapping[str, Any], p_value: float) -> str:
+    """Reads a difference: its interval and its corrected p-value must both show it.
+
+    Args:
+        difference: With its interval's ends `low` and `high`, None where undefined.
+        p_value: Corrected for how many were looked at, NaN where undefined.
+
+    Returns:
+        As `dualnet.evaluation.verdict.outcome`.
+
+    Example:
+        >>> outcome_after_correction({"low": 0.01, "high": 0.03}, 0.2)
+        'is not shown to beat'
+    """
+    if np.isnan(p_value):
+        return UNDEFINED
+    found = outcome(difference)
+    return found if p_value < SIGNIFICANCE or found == UNDEFINED else UNSHOWN
 
 
 def _sort_defined(p_values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

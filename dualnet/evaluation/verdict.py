@@ -17,6 +17,8 @@ ALWAYS = 0.99  # a class that is the answer to such a share of the rows is the o
 SAME = 1e-4  # probabilities that vary by less do not depend on the radiograph
 CALLED = 0.5  # where a finding apart from the others is called, if nothing else is said
 
+SMALLEST_P = 0.001  # 1,000 resamples tell no more
+
 BEATS = "beats"
 UNSHOWN = "is not shown to beat"
 WORSE = "is worse than"
@@ -112,6 +114,18 @@ def format_interval(values: Mapping[str, Any], *, sign: bool = False) -> str:
         return "[n/a]"
     ends = (format_number(values[end], sign=sign) for end in ("low", "high"))
     return f"[{', '.join(ends)}]"
+
+
+def format_p(value: float | None) -> str:
+    """Returns a p-value with three digits, `<0.001` or `n/a`.
+
+    Example:
+        >>> format_p(0.0123), format_p(0.0001), format_p(None)
+        ('0.012', '<0.001', 'n/a')
+    """
+    if value is None:
+        return "n/a"
+    return f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
 
 
 def _count_answers(model: Prediction, truth: Truth) -> np.ndarray:
