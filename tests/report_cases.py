@@ -1,10 +1,10 @@
 """Small evaluations to report on."""
 
 import numpy as np
-from truth_cases import TINY, make_table
+from evaluate_cases import evaluate_tiny
 
 from dualnet.evaluation.baselines import Prediction
-from dualnet.evaluation.evaluate import Evaluation, evaluate
+from dualnet.evaluation.evaluate import Evaluation
 
 KINDS = (("Edema",), ("No Finding",), ("Edema", "Mass"), ("No Finding",))
 
@@ -15,16 +15,13 @@ def judge_tiny(
     """Judges random probabilities beside two baselines, one of them constant."""
     generator = np.random.default_rng(0)
     model, other = generator.dirichlet(np.ones(3), size=(2, rows))
-    return evaluate(
-        make_table(
-            *[kinds[row % len(kinds)] for row in range(rows)], rows_each=rows_each
-        ),
+    return evaluate_tiny(
+        [kinds[row % len(kinds)] for row in range(rows)],
         model,
-        vocabulary=TINY,
-        baselines={
+        {
             "class_prior": Prediction(np.tile([0.3, 0.2, 0.5], (rows, 1))),
             "metadata_only": Prediction(other),
         },
+        rows_each=rows_each,
         resamples=30,
-        seed=0,
     )

@@ -1,10 +1,10 @@
 import json
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
-from truth_cases import EDEMA, MASS, NONE, TINY, make_table
+from evaluate_cases import evaluate_tiny
+from truth_cases import EDEMA, MASS, NONE, make_table
 
 from dualnet.errors import RecordError
 from dualnet.evaluation.baselines import Prediction, fit_baselines
@@ -13,8 +13,6 @@ from dualnet.evaluation.table import COLUMNS, format_table
 from dualnet.evaluation.verdict import outcome
 from dualnet.files import write_json
 from dualnet.findings import NIH, NO_FINDING, Vocabulary
-
-NO_BASELINE: dict[str, Prediction] = {}
 
 
 def skilled(table: pd.DataFrame, vocabulary: Vocabulary, skill: float) -> np.ndarray:
@@ -57,23 +55,6 @@ def judged() -> Evaluation:
         vocabulary=NIH,
         baselines=baselines,
         resamples=100,
-        seed=0,
-    )
-
-
-def evaluate_tiny(
-    findings: Sequence[tuple[str, ...]],
-    probabilities: np.ndarray,
-    baselines: dict[str, Prediction] = NO_BASELINE,
-    *,
-    rows_each: int = 1,
-) -> Evaluation:
-    return evaluate(
-        make_table(*findings, rows_each=rows_each),
-        probabilities,
-        vocabulary=TINY,
-        baselines=baselines,
-        resamples=60,
         seed=0,
     )
 

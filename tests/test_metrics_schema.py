@@ -4,10 +4,9 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from evaluate_cases import evaluate_tiny
 from report_cases import KINDS, judge_tiny
-from truth_cases import TINY, make_table
 
-from dualnet.evaluation.evaluate import evaluate
 from dualnet.evaluation.schema import SCHEMA, read_metrics_schema
 
 
@@ -68,14 +67,7 @@ def test_scores_follow_the_schema(
 
 
 def test_scores_without_a_baseline_follow_it() -> None:
-    found = evaluate(
-        make_table(("Edema",), ("No Finding",)),
-        np.eye(3)[[0, 2]],
-        vocabulary=TINY,
-        baselines={},
-        resamples=20,
-        seed=0,
-    )
+    found = evaluate_tiny([("Edema",), ("No Finding",)], np.eye(3)[[0, 2]], rows_each=2)
     assert complaints(found.metrics) == []
 
 

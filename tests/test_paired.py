@@ -2,32 +2,32 @@
 
 import numpy as np
 import pytest
+from evaluate_cases import evaluate_tiny
 from truth_cases import TINY, make_table
 
 from dualnet.evaluation.baselines import Prediction
 from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.evaluate import evaluate
 from dualnet.evaluation.paired import score_paired
 from dualnet.evaluation.truth import make_truth
 
-TABLE = make_table(*[("Edema",), ("Mass",), ("Edema", "Mass"), ("No Finding",)] * 10)
+FINDINGS = [("Edema",), ("Mass",), ("Edema", "Mass"), ("No Finding",)] * 10
 
 
 def some_probabilities(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).dirichlet(np.ones(3), size=len(TABLE))
+    return np.random.default_rng(seed).dirichlet(np.ones(3), size=len(FINDINGS))
 
 
 def test_scores_and_differences_are_those_of_the_evaluation() -> None:
     first, second = some_probabilities(0), some_probabilities(1)
-    metrics = evaluate(
-        TABLE,
+    metrics = evaluate_tiny(
+        FINDINGS,
         first,
-        vocabulary=TINY,
-        baselines={"other": Prediction(second)},
+        {"other": Prediction(second)},
+        rows_each=2,
         resamples=50,
         seed=3,
     ).metrics
-    truth = make_truth(TABLE, TINY)
+    truth = make_truth(make_table(*FINDINGS), TINY)
     draws = resample_patients(truth.patient_ids, num_resamples=50, seed=3)
     one, two = (score_paired(truth, Prediction(p), draws) for p in (first, second))
     found = one.describe()

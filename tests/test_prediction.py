@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from evaluate_cases import evaluate_tiny
 from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 
 from dualnet.errors import RecordError
 from dualnet.evaluation.baselines import predict_shares
-from dualnet.evaluation.evaluate import Evaluation, evaluate
+from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.prediction import Prediction, check_prediction
 from dualnet.evaluation.truth import make_truth
 from dualnet.files import write_json
@@ -43,14 +44,7 @@ def judge(
         )
         for name, one in shares.items()
     }
-    return evaluate(
-        make_table(*findings, rows_each=rows_each),
-        model,
-        vocabulary=TINY,
-        baselines=baselines,
-        resamples=40,
-        seed=0,
-    )
+    return evaluate_tiny(findings, model, baselines, rows_each=rows_each, resamples=40)
 
 
 def skilled(skill: float = 0.3) -> np.ndarray:
@@ -206,13 +200,9 @@ def test_single_patient_has_scores_and_no_intervals() -> None:
 
 
 def test_thresholds_that_are_given_are_the_operating_points() -> None:
-    found = evaluate(
-        make_table(*FINDINGS),
+    found = evaluate_tiny(
+        FINDINGS,
         sigmoids(skilled()),
-        vocabulary=TINY,
-        baselines={},
-        resamples=20,
-        seed=0,
         thresholds={"youden": np.array([0.4, 0.6, np.nan])},
     ).metrics["operating_points"]
     assert list(found) == ["youden"]
