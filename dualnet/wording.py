@@ -1,4 +1,7 @@
-"""Words for numbers in messages."""
+"""Words for numbers in messages, and numbers as they are printed everywhere."""
+
+from collections.abc import Mapping
+from typing import Any
 
 
 def number_of(number: int, noun: str) -> str:
@@ -30,3 +33,38 @@ def describe_more(number: int, noun: str) -> str:
     """
     verb = "is" if number == 1 else "are"
     return f"{number_of(number, f'more {noun}')} {verb} bad. " if number else ""
+
+
+def format_number(value: float | None, *, sign: bool = False, digits: int = 3) -> str:
+    """Returns a score as it is printed everywhere: without a zero before the point.
+
+    Args:
+        value: The score; None and NaN are undefined.
+        sign: Whether a plus is written, as of a difference.
+        digits: After the point.
+
+    Returns:
+        The number, or `n/a`.
+
+    Example:
+        >>> format_number(0.6234), format_number(1.5), format_number(-0.05, sign=True)
+        ('.623', '1.500', '-.050')
+    """
+    if value is None or value != value:  # NaN is unlike itself
+        return "n/a"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
+
+
+def describe_rows(values: Mapping[str, Any]) -> str:
+    """Returns how many radiographs of how many patients.
+
+    Args:
+        values: With `num_images` and `num_patients`.
+
+    Example:
+        >>> describe_rows({"num_images": 1883, "num_patients": 1})
+        '1,883 radiographs of 1 patient'
+    """
+    images = number_of(values["num_images"], "radiograph")
+    return f"{images} of {number_of(values['num_patients'], 'patient')}"

@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 
 from dualnet.evaluation.audit_verdict import COUNTERFACTUAL_NAMES, FIELD_NAMES
 from dualnet.plots import style
+from dualnet.plots.forest import draw_interval, name_rows, write_value
 from dualnet.plots.style import Look, display_name, new_figure, styled
-from dualnet.wording import number_of
+from dualnet.wording import describe_rows
 
 WIDTH = 8.0  # inches
 ROW = 0.36  # inches a row
+BAR = 1.8  # points: width of an interval's bar
 AROUND = 1.9  # inches of title, axis and legend
 VIEW_NAMES = {
     ("image_only", "averaged"): "picture alone, records averaged over",
@@ -76,25 +78,19 @@ def plot_gain(values: Mapping[str, Any]) -> Figure:
     heights = (len(rows), len(names) + 1)
     figure = new_figure(WIDTH, ROW * sum(heights) + 2.8)
     upper, lower = figure.subplots(2, 1, height_ratios=[one + 0.8 for one in heights])
-    for place, (_, block, look) in enumerate(rows):
-        _draw_interval(upper, place, block["auroc"], block["auroc_interval"], look)
-        _write_value(upper, place, block["auroc"], block["auroc_interval"])
-    _name_rows(upper, [label for label, _, _ in rows])
-    upper.set_xlabel("Macro AUROC, 95 % interval by patient")
-    upper.margins(x=0.12)
+    _draw_means(upper, rows)
     drawn = [*(gains[name] for name in names), found["adds"]["record"]["macro_auroc"]]
     for place, one in enumerate(drawn):
         shown = one["low"] is not None and (one["low"] > 0 or one["high"] < 0)
-        _draw_interval(lower, place, one["difference"], one, style.MODEL, filled=shown)
+        _draw_row(lower, place, one["difference"], one, style.MODEL, filled=shown)
     lower.axvline(0, color=style.CHANCE.color, linestyle=":")
-    lower.axhline(len(names) - 0.5, color=style.TEXT, linewidth=0.8)
-    _name_rows(lower, [*map(display_name, names), "Mean of all findings"])
-    lower.get_yticklabels()[-1].set_fontweight("bold")
+    labels = [*map(display_name, names), "Mean of all findings"]
+    name_rows(lower, labels, with_mean=True)
     lower.set_xlabel(
         "AUROC that the record adds: both less the picture alone\n"
         "(filled: the whole 95 % interval is on one side of 0)"
     )
-    figure.suptitle(f"What the record adds\n{_describe_rows(values)}")
+    figure.suptitle(f"What the record adds\n{describe_rows(values)}")
     return figure
 
 
@@ -111,17 +107,15 @@ def plot_patterns(values: Mapping[str, Any]) -> Figure:
     patterns = values["modalities"]["patterns"]
     figure = new_figure(WIDTH, ROW * len(patterns) + AROUND)
     axes = figure.subplots()
-    for place, one in enumerate(patterns):
-        block = one["macro"]
-        _draw_interval(
-            axes, place, block["auroc"], block["auroc_interval"], style.MODEL
-        )
-        _write_value(axes, place, block["auroc"], block["auroc_interval"])
-    _name_rows(axes, [_name_pattern(one["missing"]) for one in patterns])
-    axes.margins(x=0.12)
-    axes.set_xlabel("Macro AUROC, 95 % interval by patient")
+    _draw_means(
+        axes,
+        [
+            (_name_pattern(one["missing"]), one["macro"], style.MODEL)
+            for one in patterns
+        ],
+    )
     figure.suptitle(
-        f"What the model scores without some fields\n{_describe_rows(values)}"
+        f"What the model scores without some fields\n{describe_rows(values)}"
     )
     return figure
 
@@ -161,7 +155,7 @@ def plot_counterfactuals(values: Mapping[str, Any]) -> Figure:
         "Change of the class's logit: median, middle half (thick) and 90 % (thin)"
     )
     figure.suptitle(
-        f"The same picture, were the record another\n{_describe_rows(values)}"
+        f"The same picture, were the record another\n{describe_rows(values)}"
     )
     return figure
 
@@ -177,43 +171,34 @@ def plot_shortcuts(values: Mapping[str, Any]) -> Figure:
         A figure of two panels.
     """
     probes = values["probes"]
-    rows = [name for name in PROBES if name in probes]
+    rows = {name: one for name, one in PROBES.items() if name in probes}
     names = _rank(values, probes["model"]["findings"], key="auroc")
     figure = new_figure(WIDTH, ROW * (len(rows) + 1.25 * len(names)) + 2.9)
     upper, lower = figure.subplots(
         2, 1, height_ratios=(len(rows) + 0.8, 1.25 * len(names) + 0.8)
     )
-    for place, name in enumerate(rows):
-        block = probes[name]["macro"]
-        _draw_interval(
-            upper, place, block["auroc"], block["auroc_interval"], PROBES[name][1]
-        )
-        _write_value(upper, place, block["auroc"], block["auroc_interval"])
-    _name_rows(upper, [PROBES[name][0] for name in rows])
-    upper.margins(x=0.12)
-    upper.set_xlabel("Macro AUROC, 95 % interval by patient")
+    _draw_means(
+        upper,
+        [(label, probes[name]["macro"], look) for name, (label, look) in rows.items()],
+    )
     drawn = [name for name in DRAWN_BY_FINDING if name in probes]
     for number, name in enumerate(drawn):
         label, look = PROBES[name]
         offset = 0.26 * (number - (len(drawn) - 1) / 2)
         for place, finding in enumerate(names):
             block = probes[name]["findings"][finding]
-            _draw_interval(
-                lower,
-                place + offset,
-                block["auroc"],
-                block["auroc_interval"],
-                look,
+            _draw_row(
+                *(lower, place + offset, block["auroc"], block["auroc_interval"], look),
                 label=None if place else label,
             )
     for axes in (upper, lower):
         axes.axvline(0.5, color=style.CHANCE.color, linestyle=":")
-    _name_rows(lower, [display_name(name) for name in names])
+    name_rows(lower, [display_name(name) for name in names])
     lower.set_xlabel("AUROC, 95 % interval by patient")
     figure.legend(
         *lower.get_legend_handles_labels(), loc="outside lower center", ncols=2
     )
-    figure.suptitle(f"What is told without the lungs\n{_describe_rows(values)}")
+    figure.suptitle(f"What is told without the lungs\n{describe_rows(values)}")
     return figure
 
 
@@ -237,43 +222,30 @@ def _rank(
     )
 
 
-def _draw_interval(
+def _draw_row(
     axes: Axes,
     place: float,
     value: float | None,
     interval: Mapping[str, Any],
     look: Look,
-    *,
-    filled: bool = True,
-    label: str | None = None,
+    **mark: Any,
 ) -> None:
-    """Draws a value and its interval in a row; nothing where it is undefined."""
-    if value is None:
-        return
-    if interval["low"] is not None:
-        ends = (interval["low"], interval["high"])
-        axes.plot(ends, (place, place), color=look.color, linestyle=look.linestyle)
-    axes.plot(
-        [value],
-        [place],
-        color=look.color,
-        linestyle="none",
-        marker=look.marker,
-        markersize=7,
-        markerfacecolor=look.color if filled else "white",
-        label=label,
+    """As `draw_interval`, in this look's own line style."""
+    draw_interval(
+        *(axes, place, value, interval, look),
+        bar={"linestyle": look.linestyle, "linewidth": BAR},
+        **mark,
     )
 
 
-def _write_value(
-    axes: Axes, place: int, value: float | None, interval: Mapping[str, Any]
-) -> None:
-    """Writes a value at the right end of its interval."""
-    if value is None:
-        axes.text(0.5, place, "n/a", va="center", size=10)
-        return
-    end = interval["high"] if interval["high"] is not None else value
-    axes.text(end, place, f"  {value:.3f}", va="center", size=10)
+def _draw_means(axes: Axes, rows: Sequence[tuple[str, Any, Look]]) -> None:
+    """Draws macro AUROCs under each other, each with its name, block and look."""
+    for place, (_, block, look) in enumerate(rows):
+        _draw_row(axes, place, block["auroc"], block["auroc_interval"], look)
+        write_value(axes, place, block["auroc"], block["auroc_interval"])
+    name_rows(axes, [label for label, _, _ in rows])
+    axes.margins(x=0.12)
+    axes.set_xlabel("Macro AUROC, 95 % interval by patient")
 
 
 def _draw_changes(axes: Axes, classes: Mapping[str, Any]) -> None:
@@ -300,20 +272,7 @@ def _draw_changes(axes: Axes, classes: Mapping[str, Any]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _name_rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.grid(visible=False, axis="y")
-
-
 def _name_pattern(missing: Sequence[str]) -> str:
     if not missing:
         return "nothing missing"
     return f"no {', no '.join(FIELD_NAMES[field] for field in missing)}"
-
-
-def _describe_rows(values: Mapping[str, Any]) -> str:
-    return (
-        f"{number_of(values['num_images'], 'radiograph')} of "
-        f"{number_of(values['num_patients'], 'patient')}"
-    )

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from dualnet.evaluation.verdict import BEATS, WORSE
 from dualnet.plots import style
+from dualnet.plots.forest import draw_interval, name_rows
 from dualnet.plots.style import Look, display_name, new_figure, styled
-from dualnet.wording import number_of
+from dualnet.wording import describe_rows, format_number
 
 # Okabe and Ito's colours, dark to light; a marker tells what a colour tells
 LOOKS = (
@@ -62,14 +63,10 @@ def plot_differences(metrics: Mapping[str, Any]) -> Figure:
     labels = [
         f"{display_name(name)} (n={counts[name]['n_positive']:,})" for name in rows
     ]
-    axes.set_yticks(range(len(rows) + 1), [*labels, "Mean of the findings"])
-    axes.get_yticklabels()[-1].set_fontweight("bold")
-    axes.axhline(len(rows) - 0.5, color=style.TEXT, linewidth=0.8)
-    axes.set_ylim(len(rows) + 0.6, -0.6)
-    axes.grid(visible=False, axis="y")
+    name_rows(axes, [*labels, "Mean of the findings"], with_mean=True)
     axes.set_xlabel("Difference in AUROC, 95 % interval by patient")
     figure.suptitle(
-        f"AUROC by finding, less that of {metrics['reference']}\n{_describe_rows(metrics)}"
+        f"AUROC by finding, less that of {metrics['reference']}\n{describe_rows(metrics)}"
     )
     axes.plot([], [], "o", color=style.TEXT, label="shown after correction")
     axes.plot([], [], "o", color=style.TEXT, markerfacecolor="white", label="not shown")
@@ -101,15 +98,13 @@ def plot_macro(metrics: Mapping[str, Any]) -> Figure:
         f"{name} ({run['modality']})" if run["modality"] else name
         for name, run in runs.items()
     ]
-    axes.set_yticks(range(len(runs)), names)
-    axes.set_ylim(len(runs) - 0.4, -0.6)
+    name_rows(axes, names)
     low, high = _ends(run["macro"] for run in runs.values())
     axes.set_xlim(min(0.48, low - 0.02), min(1.01, high + 0.02))
-    axes.grid(visible=False, axis="y")
     axes.set_xlabel(
         "Mean AUROC of the findings, 95 % interval by patient; .5 is chance"
     )
-    figure.suptitle(f"Mean AUROC by run\n{_describe_rows(metrics)}")
+    figure.suptitle(f"Mean AUROC by run\n{describe_rows(metrics)}")
     return figure
 
 
@@ -122,19 +117,8 @@ def _draw_run(
         area = entry["macro"]["auroc"] if "macro" in entry else entry["auroc"]
         if area["difference"] is None:
             axes.text(0, row + offset, "n/a", color=look.color, va="center", size=10)
-            continue
-        if area["low"] is not None:
-            ends = (area["low"], area["high"])
-            axes.plot(ends, [row + offset] * 2, color=look.color, linewidth=2.4)
         shown = entry["outcome"] in {BEATS, WORSE}
-        axes.plot(
-            area["difference"],
-            row + offset,
-            color=look.color,
-            marker=look.marker,
-            markersize=7,
-            markerfacecolor=look.color if shown else "white",
-        )
+        draw_interval(axes, row + offset, area["difference"], area, look, filled=shown)
     axes.plot([], [], color=look.color, linestyle="-", marker=look.marker, label=name)
 
 
@@ -143,12 +127,9 @@ def _draw_mean(axes: Axes, macro: Mapping[str, Any], row: int, look: Look) -> No
     if area is None:
         axes.text(0.5, row, "n/a", va="center", size=11)
         return
-    if ends["low"] is not None:
-        interval = (ends["low"], ends["high"])
-        axes.plot(interval, (row, row), color=look.color, linewidth=2.4)
-    axes.plot(area, row, color=look.color, marker=look.marker, markersize=8)
+    draw_interval(axes, row, area, ends, look, markersize=8)
     axes.annotate(
-        f"{area:.3f}",
+        format_number(area),
         (area, row),
         xytext=(0, 7),
         textcoords="offset points",
@@ -182,10 +163,3 @@ def _ends(blocks: Any) -> tuple[float, float]:
         if value is not None
     ]
     return min(values, default=0.5), max(values, default=0.5)
-
-
-def _describe_rows(metrics: Mapping[str, Any]) -> str:
-    return (
-        f"{number_of(metrics['num_images'], 'radiograph')} of "
-        f"{number_of(metrics['num_patients'], 'patient')}"
-    )

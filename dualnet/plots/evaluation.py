@@ -16,10 +16,11 @@ from dualnet.evaluation.baselines import METADATA_ONLY, Prediction
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.metrics import roc_points
 from dualnet.plots import style
+from dualnet.plots.forest import MARK, draw_interval, name_rows
 from dualnet.plots.reliability import plot_reliability
 from dualnet.plots.style import Look, display_name, new_figure, styled
 from dualnet.plots.subgroups import plot_subgroups
-from dualnet.wording import number_of
+from dualnet.wording import describe_rows, format_number
 
 ROC_COLUMNS = 3
 DARK = 0.5  # from this share on, a cell is dark and its text white
@@ -64,7 +65,7 @@ def plot_roc(evaluation: Evaluation) -> Figure:
     columns = np.flatnonzero(truth.is_finding)
     num_rows = -(-(columns.size + 1) // ROC_COLUMNS)
     figure = new_figure(8, 2.6 * num_rows + 0.8)
-    figure.suptitle(f"ROC by finding\n{_describe_rows(evaluation)}")
+    figure.suptitle(f"ROC by finding\n{describe_rows(evaluation.metrics)}")
     panels = figure.subplots(num_rows, ROC_COLUMNS, squeeze=False).flatten()
     for panel, column in zip(panels, columns, strict=False):
         _draw_roc_panel(panel, evaluation, int(column))
@@ -103,7 +104,9 @@ def plot_confusion(evaluation: Evaluation) -> Figure:
     axes.set_yticks(range(len(names)), rows)
     axes.set_xlabel("Answer: the likeliest class")
     axes.set_ylabel("First label (radiographs)")
-    axes.set_title(f"Answers by first label\n{_describe_rows(evaluation)}", size=14)
+    axes.set_title(
+        f"Answers by first label\n{describe_rows(evaluation.metrics)}", size=14
+    )
     bar = figure.colorbar(image, ax=axes, shrink=0.7, pad=0.02)
     bar.set_label("Share of the row")
     return figure
@@ -132,7 +135,7 @@ def plot_calibration(evaluation: Evaluation) -> Figure:
     error = evaluation.metrics["model"]["first_label"]["expected_calibration_error"]
     figure.suptitle(
         f"Calibration of the likeliest class, error {error:.3f}\n"
-        f"{_describe_rows(evaluation)}"
+        f"{describe_rows(evaluation.metrics)}"
     )
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="Share that is right")
     figure.legend(loc="outside lower center", ncols=3, handlelength=2.4)
@@ -167,26 +170,14 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
         f"{display_name(name)} (n={scores[name]['n_positive']:,})" for name in rows
     ]
     mean = f"Mean of {metrics['model']['macro']['num_defined']}"
-    axes.set_yticks(range(len(rows) + 1), [*labels, mean])
-    axes.get_yticklabels()[-1].set_fontweight("bold")
-    axes.axhline(len(rows) - 0.5, color=style.TEXT, linewidth=0.8)
-    axes.set_ylim(len(rows) + 0.6, -0.6)
+    name_rows(axes, [*labels, mean], with_mean=True)
     axes.set_xlim(left_end(blocks), 1.01)  # a mark at 1 is drawn whole
-    axes.grid(visible=False, axis="y")
     axes.set_xlabel("AUROC against the full label set, 95 % interval by patient")
-    figure.suptitle(f"AUROC by finding\n{_describe_rows(evaluation)}")
+    figure.suptitle(f"AUROC by finding\n{describe_rows(evaluation.metrics)}")
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside lower center", ncols=3
     )
     return figure
-
-
-def _describe_rows(evaluation: Evaluation) -> str:
-    metrics = evaluation.metrics
-    return (
-        f"{number_of(metrics['num_images'], 'radiograph')} of "
-        f"{number_of(metrics['num_patients'], 'patient')}"
-    )
 
 
 def _drawn_blocks(evaluation: Evaluation) -> dict[str, Mapping[str, Any]]:
@@ -276,20 +267,8 @@ def _draw_intervals(
     for row, one in enumerate(scores):
         if one["auroc"] is None:
             axes.text(0.51, row + offset, "n/a", color=look.color, va="center", size=10)
-            continue
-        ends = [one["auroc_interval"][end] for end in ("low", "high")]
-        if None not in ends:
-            axes.plot(ends, [row + offset] * 2, color=look.color, linewidth=2.4)
-    points = [(one["auroc"], row) for row, one in enumerate(scores) if one["auroc"]]
-    axes.plot(
-        [area for area, _ in points],
-        [row + offset for _, row in points],
-        color=look.color,
-        linestyle="none",
-        marker=look.marker,
-        markersize=7,
-        label=label,
-    )
+        draw_interval(axes, row + offset, one["auroc"], one["auroc_interval"], look)
+    axes.plot([], [], color=look.color, marker=look.marker, label=label, **MARK)
 
 
 def left_end(blocks: Mapping[str, Mapping[str, Any]]) -> float:

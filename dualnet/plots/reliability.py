@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.plots import style
 from dualnet.plots.style import display_name, new_figure, styled
-from dualnet.wording import number_of
+from dualnet.wording import describe_rows, format_number
 
 COLUMNS = 3
 FEW = 20  # a share of fewer radiographs is mostly luck: its mark is hollow and alone
@@ -37,10 +37,7 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
     names = [name for name in metrics["class_names"] if name != metrics["negative"]]
     num_rows = -(-(len(names) + 1) // COLUMNS)
     figure = new_figure(8, 2.6 * num_rows + 0.8)
-    figure.suptitle(
-        f"Reliability by finding\n{number_of(metrics['num_images'], 'radiograph')} of "
-        f"{number_of(metrics['num_patients'], 'patient')}"
-    )
+    figure.suptitle(f"Reliability by finding\n{describe_rows(metrics)}")
     panels = figure.subplots(num_rows, COLUMNS, squeeze=False).flatten()
     for panel, name in zip(panels, names, strict=False):
         _draw_panel(panel, name, metrics["model"]["findings"][name])

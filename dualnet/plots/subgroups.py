@@ -12,8 +12,9 @@ from dualnet.evaluation.subgroup_scores import (
     UNDER_DIAGNOSIS,
 )
 from dualnet.plots import style
+from dualnet.plots.forest import draw_interval
 from dualnet.plots.style import display_name, new_figure, styled
-from dualnet.wording import number_of
+from dualnet.wording import describe_rows
 
 PANELS = {
     MACRO_AUROC: "Macro AUROC",
@@ -21,6 +22,7 @@ PANELS = {
     UNDER_DIAGNOSIS: "Under-diagnosis:\nsick said to be well",
 }
 LONGEST = 24  # characters of a group's name
+_MARK: Any = {"markersize": 7.5, "markeredgewidth": 1.8}
 
 
 @styled
@@ -56,10 +58,7 @@ def plot_subgroups(metrics: Mapping[str, Any]) -> Figure:
         [_label(grouping, group) for _, grouping, group in rows],
     )
     panels[0].set_ylim(num_lines - 0.4, -0.6)
-    figure.suptitle(
-        f"Subgroups\n{number_of(metrics['num_images'], 'radiograph')} of "
-        f"{number_of(metrics['num_patients'], 'patient')}, 95 % intervals by patient"
-    )
+    figure.suptitle(f"Subgroups\n{describe_rows(metrics)}, 95 % intervals by patient")
     _draw_legend(figure)
     return figure
 
@@ -127,17 +126,11 @@ def _draw_group(
             transform=panel.get_yaxis_transform(),
         )
         return
-    ends = [block["interval"][end] for end in ("low", "high")]
-    if None not in ends:
-        panel.plot(ends, [place] * 2, color=look.color, linewidth=2.2)
-    panel.plot(
-        value,
-        place,
-        color=look.color,
-        marker=look.marker,
-        markersize=7.5,
-        markerfacecolor=look.color if filled else "white",
-        markeredgewidth=1.8,
+    draw_interval(
+        *(panel, place, value, block["interval"], look),
+        filled=filled,
+        bar={"linestyle": "-", "linewidth": 2.2},
+        **_MARK,
     )
 
 
@@ -150,10 +143,9 @@ def _draw_legend(figure: Figure) -> None:
             [],
             color=look.color,
             marker=look.marker,
-            markersize=7.5,
             markerfacecolor=face,
-            markeredgewidth=1.8,
             label=label,
+            **_MARK,
         )[0]
         for label, face in kinds.items()
     ]
