@@ -12,14 +12,16 @@ from PIL import Image
 
 from dualnet.errors import ConfigError
 from dualnet.explain.activations import compute_statistics
+from dualnet.plots.activation_bars import (
+    plot_metadata_activations,
+    plot_probabilities,
+    plot_units,
+)
 from dualnet.plots.activations import (
     arrange_filters,
     describe_scale,
     plot_feature_maps,
     plot_filters,
-    plot_metadata_activations,
-    plot_probabilities,
-    plot_units,
 )
 from dualnet.plots.embed import draw_bars, embed_map
 from dualnet.plots.pages import (

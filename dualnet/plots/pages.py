@@ -16,9 +16,14 @@ from matplotlib.figure import Figure
 from dualnet.errors import ConfigError
 from dualnet.explain.activations import compute_statistics
 from dualnet.files import write_text
+from dualnet.plots.activation_bars import (
+    FLAG,
+    plot_metadata_activations,
+    plot_probabilities,
+    plot_units,
+)
 from dualnet.plots.activations import (
     FEATURE_MAP,
-    FLAG,
     MAX_CHANNELS,
     SIGNED,
     arrange_filters,
@@ -26,9 +31,6 @@ from dualnet.plots.activations import (
     format_shape,
     plot_feature_maps,
     plot_filters,
-    plot_metadata_activations,
-    plot_probabilities,
-    plot_units,
     symmetric_limit,
 )
 from dualnet.plots.embed import (
