@@ -34,12 +34,14 @@ from dualnet.evaluation.bootstrap import (
     resample_auroc,
     resample_patients,
 )
+from dualnet.evaluation.verdict import format_interval
 from dualnet.findings import NIH
 from dualnet.jobs.evaluate import judge, predict_rows
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.train import TrainingData, fit_run, read_training_data
 from dualnet.runs import RunFolder
 from dualnet.scores import auroc_per_class
+from dualnet.wording import format_number
 
 RESAMPLES = 1000
 # nearly half for testing: the differences are small, and rare findings have few patients
@@ -230,13 +232,13 @@ def report(rows: list[Measured], options: argparse.Namespace) -> None:
     )
     for arm in rows[0].arms:
         values = [one.macro_auroc(arm) for one in rows]
-        each = " ".join(f"{value:.3f}" for value in values)
-        print(f"{arm:>10}  mean {np.mean(values):.3f}   by seed {each}")
+        each = " ".join(format_number(value) for value in values)
+        print(f"{arm:>10}  mean {format_number(np.mean(values))}   by seed {each}")
     for arm, other, shared_only in COMPARISONS:
         found = mean_difference(rows, arm, other, shared_only=shared_only)
         print(
-            f"{arm} less {other}: {found['difference']:+.3f} "
-            f"[{found['low']:+.3f}, {found['high']:+.3f}]"
+            f"{arm} less {other}: {format_number(found['difference'], sign=True)} "
+            f"{format_interval(found, sign=True)}"
             + (" on the rows whose patients leak" if shared_only else "")
         )
 

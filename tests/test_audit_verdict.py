@@ -46,25 +46,23 @@ def make_audit(**changed: Any) -> dict[str, Any]:
 def test_what_each_half_adds_is_said_with_its_interval() -> None:
     lines = say_audit(make_audit())["lines"]
     assert lines[0] == (
-        "The record adds +0.015 [+0.001, +0.029] macro AUROC to what the picture says: "
-        "0.716 with both, 0.701 [0.600, 0.800] with the picture alone (the records of 32 "
+        "The record adds +.015 [+.001, +.029] macro AUROC to what the picture says: "
+        ".716 with both, .701 [.600, .800] with the picture alone (the records of 32 "
         "patients averaged over)."
     )
-    assert lines[1].startswith(
-        "The picture is not shown to add: +0.056 [-0.010, +0.100]"
-    )
+    assert lines[1].startswith("The picture is not shown to add: +.056 [-.010, +.100]")
 
 
 def test_an_untaught_missing_flag_is_named() -> None:
     lines = say_audit(make_audit())["lines"]
     assert lines[2] == (
-        "Without the record, all fields missing, the model's macro AUROC is 0.690 "
-        "[0.600, 0.800]; no training radiograph lacked age, so what missing means was "
+        "Without the record, all fields missing, the model's macro AUROC is .690 "
+        "[.600, .800]; no training radiograph lacked age, so what missing means was "
         "never taught."
     )
     audit = make_audit()
     audit["modalities"]["taught_missing"] = {"age": 2, "view": 4}
-    assert say_audit(audit)["lines"][2].endswith("is 0.690 [0.600, 0.800].")
+    assert say_audit(audit)["lines"][2].endswith("is .690 [.600, .800].")
 
 
 def test_a_loss_and_what_cannot_be_told_are_said() -> None:
@@ -74,8 +72,8 @@ def test_a_loss_and_what_cannot_be_told_are_said() -> None:
         "picture": gain(0.02, None, None),
     }
     lines = say_audit(audit)["lines"]
-    assert lines[0].startswith("The record takes away: -0.020 [-0.030, -0.010]")
-    assert lines[1].startswith("What the picture adds cannot be told: +0.020 [n/a]")
+    assert lines[0].startswith("The record takes away: -.020 [-.030, -.010]")
+    assert lines[1].startswith("What the picture adds cannot be told: +.020 [n/a]")
 
 
 def test_a_shortcut_is_a_warning_once_a_finding() -> None:
@@ -90,15 +88,15 @@ def test_a_shortcut_is_a_warning_once_a_finding() -> None:
         for probe, value in (("border_thumbnail", 0.98), ("border_only", 0.9))
     ]
     assert say_audit(audit)["warnings"] == [
-        "A model that sees only the border scores 0.980 [0.600, 0.800] for Pleural "
-        "Thickening, where this model scores 0.990 on whole pictures: the border gives "
+        "A model that sees only the border scores .980 [.600, .800] for Pleural "
+        "Thickening, where this model scores .990 on whole pictures: the border gives "
         "it away."
     ]
     audit["probes"]["shortcuts"] = [
         {"probe": "border_only", "finding": None, **area(0.9), "model_auroc": 0.9}
     ]
     assert say_audit(audit)["warnings"][0].startswith(
-        "This model, shown only the border, scores 0.900 [0.600, 0.800] on the mean, "
+        "This model, shown only the border, scores .900 [.600, .800] on the mean, "
     )
 
 
@@ -125,7 +123,7 @@ def test_the_counterfactual_that_changes_most_answers_is_told() -> None:
     assert lines == [
         "Were the radiograph taken AP instead of PA, the same picture would get another "
         "likeliest class in 100.0% of 1 radiograph; most moved is Edema, its probability "
-        "by +0.100 on the mean (middle 90 %: [+0.020, +0.300])."
+        "by +.100 on the mean (middle 90 %: [+.020, +.300])."
     ]
     nobody = {"sex_m_to_f": {"num_images": 0}}
     assert say_audit(make_audit(modalities=None, counterfactuals=nobody))["lines"] == []
@@ -141,8 +139,8 @@ def test_hidden_pictures_and_sources_are_said() -> None:
         "hospital": {**area(0.97), "values": {"a": {}, "b": {}}, "num_images": 1200}
     }
     assert say_audit(audit)["lines"] == [
-        "On pictures alone its macro AUROC is 0.700, 0.650 [0.600, 0.800] with the centre "
-        "hidden, 0.550 [0.600, 0.800] with only the border to be seen.",
-        "From the model's features hospital is told with AUROC 0.970 [0.600, 0.800] "
+        "On pictures alone its macro AUROC is .700, .650 [.600, .800] with the centre "
+        "hidden, .550 [.600, .800] with only the border to be seen.",
+        "From the model's features hospital is told with AUROC .970 [.600, .800] "
         "(2 values, 1,200 radiographs).",
     ]

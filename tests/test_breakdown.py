@@ -99,7 +99,7 @@ def test_subgroups_are_of_the_record_and_of_joined_columns(
     assert groupings[-1]["num_unknown"] == 60
     header, everyone, *rows = subgroup_table(broken_down.metrics)
     assert len(rows) == sum(map(len, names.values()))
-    assert everyone[:3] == ["all", "180", "0.500"]
+    assert everyone[:3] == ["all", "180", ".500"]
     assert rows[-1][:2] == ["site south", "60"]
     assert len(header) == len(rows[0])
     assert "60 of unknown site" in subgroup_note(broken_down.metrics)

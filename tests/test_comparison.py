@@ -90,12 +90,12 @@ def test_verdict_says_who_beats_whom_and_what_the_record_adds(
     compared: Comparison,
 ) -> None:
     lines = compared.verdict
-    assert lines[0].startswith("fused beats image by macro AUROC: 0.9")
-    assert lines[0].endswith(", p 0.040, corrected for 2 runs.")
+    assert lines[0].startswith("fused beats image by macro AUROC: .9")
+    assert lines[0].endswith(", p .040, corrected for 2 runs.")
     assert lines[1].startswith("  By finding, corrected for 14 findings: better for ")
     assert "; worse for none; cannot be told for Hernia." in lines[1]
-    assert lines[2].startswith("stranger is worse than image by macro AUROC: 0.")
-    assert lines[4].startswith("The record adds to the picture: +0.")
+    assert lines[2].startswith("stranger is worse than image by macro AUROC: .")
+    assert lines[4].startswith("The record adds to the picture: +.")
     assert "(fused less image, which differ in nothing else)" in lines[4]
     assert lines[-1].startswith("The intervals are over patients")
     assert len(lines) == 6
@@ -115,9 +115,9 @@ def test_findings_of_few_patients_are_called_doubtful() -> None:
 @pytest.mark.parametrize(
     ("modality", "skill", "expected"),
     [
-        ("metadata", 0.5, "The picture adds to the record: +0."),
+        ("metadata", 0.5, "The picture adds to the record: +."),
         ("metadata", 1.5, "The picture is not shown to add to the record: "),
-        ("image", 3.0, "The record takes from the picture: -0."),
+        ("image", 3.0, "The record takes from the picture: -."),
     ],
 )
 def test_additions_are_told_whichever_run_is_first(

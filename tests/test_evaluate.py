@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -143,13 +144,22 @@ def test_table_has_a_row_a_finding_the_mean_and_no_finding(judged: Evaluation) -
     assert rows[11][0] == "Pleural Thickening"
     assert rows[14][0] == "Mean of 14 of 14"
     assert rows[15][:2] == [NO_FINDING, "120"]
-    assert rows[0][4] == "0.500"
+    assert rows[0][4] == ".500"
 
 
 def test_text_fits_a_terminal(judged: Evaluation) -> None:
     lines = judged.text().splitlines()
     assert max(map(len, lines)) <= COLUMNS
     assert any(line.startswith("Log-loss") for line in lines)
+
+
+def test_text_fits_a_terminal_with_a_thumbnail_baseline(judged: Evaluation) -> None:
+    metrics = copy.deepcopy(judged.metrics)
+    metrics["baselines"]["thumbnail"] = metrics["baselines"]["metadata_only"]
+    metrics["model"]["findings"]["Mass"]["n_positive"] = 25_596
+    lines = format_table(metrics).splitlines()
+    assert max(map(len, lines)) <= COLUMNS
+    assert any(line.endswith("metadata  thumbnail") for line in lines)
 
 
 def test_text_says_the_verdict_above_the_tables(judged: Evaluation) -> None:
@@ -177,7 +187,7 @@ def test_always_no_finding_is_called_that_in_the_first_line() -> None:
     found = evaluate_tiny(findings, always)
     assert found.verdict.splitlines()[0] == (
         'This model always says "No Finding": it is the likeliest class of 40 of 40 '
-        "radiographs. Its accuracy, 0.750, is about that class's share."
+        "radiographs. Its accuracy, .750, is about that class's share."
     )
     assert found.metrics["verdict"]["always_says"] == "No Finding"
     assert not found.metrics["verdict"]["ignores_its_input"]

@@ -3,7 +3,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from report_cases import judge_tiny
-from truth_cases import TINY
+from truth_cases import TINY, printed
 
 from dualnet.config import Config, parse_config
 from dualnet.evaluation.model_card import (
@@ -139,7 +139,7 @@ def test_card_has_the_scores_their_cautions_and_the_baselines() -> None:
     for said in ("> **Mind.**", "> **Scores on the phantom", "- By macro AUROC"):
         assert card.index(said) > heading
     macro = metrics["model"]["macro"]
-    assert f"| Mean of 2 of 2 |  | {macro['auroc']:.3f} [" in card
+    assert f"| Mean of 2 of 2 |  | {printed(macro['auroc'])} [" in card
     assert "| class prior | metadata only |" in card
 
 

@@ -133,7 +133,7 @@ def test_metadata_figure_splits_the_fusion_by_branch():
         {"image": 2, "metadata": 1},
     )
     features, dense, image, metadata = figure.axes
-    assert texts(features) == ["0.50", "1.00"]
+    assert texts(features) == [".50", "1.00"]
     assert dense.get_title(loc="left") == "metadata_dense_1: 2 of 3 above 0"
     assert image.get_title(loc="left") == "fusion, image: 1 of 2 above 0"
     assert [bar.get_height() for bar in image.patches] == [-1, 2]
@@ -149,9 +149,9 @@ def test_probabilities_are_sorted_printed_and_labelled():
     (axes,) = plot_probabilities(names, values, ("Effusion",)).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["Pleural Thickening", "Effusion", "Mass"]
-    assert texts(axes) == ["0.700", "0.200  labelled", "0.100"]
+    assert texts(axes) == [".700", ".200  labelled", ".100"]
     (axes,) = plot_probabilities(names, values, in_class_order=True).axes
-    assert texts(axes) == ["0.200", "0.100", "0.700"]
+    assert texts(axes) == [".200", ".100", ".700"]
 
 
 def test_a_map_is_embedded_in_the_colours_of_its_scale():

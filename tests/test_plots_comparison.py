@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from PIL import Image
 from test_comparison import make_rows, make_run
 from test_plots_evaluation import text_boxes
+from truth_cases import printed
 
 from dualnet.evaluation.comparison import Comparison, compare
 from dualnet.plots.comparison import plot_comparison, plot_macro
@@ -80,7 +81,7 @@ def test_mean_of_each_run_is_drawn_with_its_number(
     assert tick_labels(figures["macro"]) == [f"{name} (fused)" for name in NAMES]
     shown = [one.get_text() for one in figures["macro"].axes[0].texts]
     runs = compared.metrics["runs"]
-    assert shown == [f"{runs[name]['macro']['auroc']:.3f}" for name in NAMES]
+    assert shown == [printed(runs[name]["macro"]["auroc"]) for name in NAMES]
 
 
 def test_undefined_mean_is_drawn_as_such() -> None:

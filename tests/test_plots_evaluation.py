@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
+from truth_cases import printed
 
 from dualnet.errors import StorageError
 from dualnet.evaluation.baselines import Prediction
@@ -127,7 +128,7 @@ def test_roc_has_a_panel_a_finding_with_its_score_and_n(
     scores = judged.metrics["model"]["findings"]["Pleural_Thickening"]
     assert len([title for title in titles if title]) == 14
     assert (
-        f"Pleural Thickening\nAUROC {scores['auroc']:.3f} (n={scores['n_positive']})"
+        f"Pleural Thickening\nAUROC {printed(scores['auroc'])} (n={scores['n_positive']})"
         in titles
     )
     assert "Hernia\nn/a (n=0)" in titles
@@ -146,7 +147,7 @@ def test_undefined_panel_says_so_and_draws_no_curve(
 
 def _score(judged: Evaluation, name: str) -> str:
     scores = judged.metrics["model"]["findings"][name]
-    return f"AUROC {scores['auroc']:.3f} (n={scores['n_positive']})"
+    return f"AUROC {printed(scores['auroc'])} (n={scores['n_positive']})"
 
 
 def test_roc_line_has_the_area_of_its_title(
@@ -179,7 +180,7 @@ def test_calibration_shows_error_and_bin_counts(
     figure = figures["calibration"]
     scores = judged.metrics["model"]["first_label"]
     title = figure.get_suptitle()
-    assert f"error {scores['expected_calibration_error']:.3f}" in title
+    assert f"error {printed(scores['expected_calibration_error'])}" in title
     assert "300 radiographs of 150 patients" in title
     counts = [one.get_text() for one in figure.axes[1].texts]
     assert sum(int(count) for count in counts) == 300

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 from report_cases import judge_tiny
+from truth_cases import printed
 
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.jobs.evaluate import write_evaluation
@@ -264,10 +265,10 @@ def test_tables_hold_the_scores_and_the_outcomes(judged: Evaluation) -> None:
         "metadata only",
     ]
     macro = judged.metrics["model"]["macro"]
-    assert by_macro.rows[0][1].startswith(f"{macro['auroc']:.3f} [")
+    assert by_macro.rows[0][1].startswith(f"{printed(macro['auroc'])} [")
     assert by_macro.rows[1][-1] == judged.metrics["verdict"]["outcomes"]["class_prior"]
     accuracy = judged.metrics["model"]["first_label"]["accuracy"]
-    assert by_label.rows[0][1].startswith(f"{accuracy:.3f} [")
+    assert by_label.rows[0][1].startswith(f"{printed(accuracy)} [")
 
 
 def test_each_row_has_a_cell_a_column(judged: Evaluation) -> None:
@@ -287,8 +288,8 @@ def test_the_share_beside_average_precision_is_that_of_the_finding(
     section = scores.make_findings(judged.metrics)
     assert section is not None
     rows = {row[0]: row for row in section.tables[0].rows}
-    assert (rows["Edema"][1], rows["Edema"][4]) == ("20", "0.500")
-    assert (rows["Mass"][1], rows["Mass"][4]) == ("10", "0.250")
+    assert (rows["Edema"][1], rows["Edema"][4]) == ("20", ".500")
+    assert (rows["Mass"][1], rows["Mass"][4]) == ("10", ".250")
     assert rows["Mean of 2 of 2"][4] == ""
 
 
@@ -300,7 +301,7 @@ def test_roc_menu_shows_all_findings_or_one(judged: Evaluation) -> None:
     assert buttons[0]["label"] == "all findings (2)"
     assert buttons[0]["args"][0]["visible"] == [True, True, False, True, False]
     area = judged.metrics["model"]["findings"]["Mass"]["auroc"]
-    assert buttons[2]["label"] == f"Mass: {area:.3f} (n=10)"
+    assert buttons[2]["label"] == f"Mass: {printed(area)} (n=10)"
     assert buttons[2]["args"][0]["visible"] == [True, False, False, True, True]
 
 
@@ -416,7 +417,7 @@ def test_long_and_wide_tables_and_tall_figures_find_their_sheets(
     tall = tmp_path / "tall.png"
     Image.fromarray(np.zeros((900, 30, 3), np.uint8)).save(tall)
     header = ["name", *(f"column {number} of many words" for number in range(12))]
-    rows = [[f"row {row}", *["0.123 [0.1, 0.2]"] * 12] for row in range(70)]
+    rows = [[f"row {row}", *[".123 [0.1, 0.2]"] * 12] for row in range(70)]
     section = Section(
         key="one",
         title="One",
@@ -430,7 +431,7 @@ def test_long_and_wide_tables_and_tall_figures_find_their_sheets(
     assert texts.count("Scores") == 1
     assert texts.count("Scores, continued") == 1
     assert texts.count("row 69") == 2  # in both blocks of columns
-    assert texts.count("0.123 [0.1, 0.2]") == 12 * 70
+    assert texts.count(".123 [0.1, 0.2]") == 12 * 70
 
 
 def test_names_of_columns_break_before_cells_shrink(
@@ -438,7 +439,7 @@ def test_names_of_columns_break_before_cells_shrink(
 ) -> None:
     monkeypatch.setattr(document, "PdfPages", Sheets)
     header = ["", *["a rather long name of a column"] * 8]
-    table = Table(caption="Scores", header=header, rows=[["row", *["0.123"] * 8]])
+    table = Table(caption="Scores", header=header, rows=[["row", *[".123"] * 8]])
     section = Section(key="one", title="One", tables=[table])
     document.write_document(
         tmp_path / "a.pdf", make_heading(judged.metrics), [section], {}
@@ -447,7 +448,7 @@ def test_names_of_columns_break_before_cells_shrink(
         text
         for sheet in Sheets.kept
         for text in sheet.texts
-        if text.get_text() == "0.123"
+        if text.get_text() == ".123"
     ]
     assert {text.get_size() for text in cells} == {document.SIZES[0]}
     check_sheets(Sheets.kept)

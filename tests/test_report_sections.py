@@ -65,7 +65,7 @@ def test_audit_sets_the_halves_beside_each_other(metrics: dict[str, Any]) -> Non
         "picture alone: all fields missing",
         "record alone: the other half averaged over patients",
     ]
-    assert halves.rows[1][1:] == ["0.600 [0.500, 0.750]", "0.250 [0.500, 0.750]"]
+    assert halves.rows[1][1:] == [".600 [.500, .750]", ".250 [.500, .750]"]
     assert [row[0] for row in patterns.rows] == ["none", "age, follow up"]
     assert [row[0] for row in probes.rows] == ["centre masked"]
 
@@ -95,11 +95,11 @@ def test_operating_points_are_listed_with_and_without_intervals(
     assert section is not None
     means, each = section.tables
     assert means.rows == [
-        ["sensitivity 90", "0.500 [0.500, 0.750]", "1.000", "n/a", "1.000", "0.000"]
+        ["sensitivity 90", ".500 [.500, .750]", "1.000", "n/a", "1.000", ".000"]
     ]
     assert each.caption == "Each finding at sensitivity 90: by hand"
     assert each.rows == [
-        ["Mass", "1,200", "0.250", "0.500", "1.000", "n/a", "1.000", "0.000"]
+        ["Mass", "1,200", ".250", ".500", "1.000", "n/a", "1.000", ".000"]
     ]
 
 
@@ -116,9 +116,9 @@ def test_calibration_is_told_where_it_was_fitted(metrics: dict[str, Any]) -> Non
     section = thresholds.make_calibration({**metrics, "calibration": found})
     assert section is not None
     assert section.paragraphs[0].startswith(
-        "Temperature 0.90 to 1.28, fitted on 1,880 radiographs of the val part"
+        "Temperature .90 to 1.28, fitted on 1,880 radiographs of the val part"
     )
-    assert section.tables[0].rows[0][-1] == "-0.500 [+0.500, +0.750]"
+    assert section.tables[0].rows[0][-1] == "-.500 [+.500, +.750]"
     none = {"fitted_on": None, "reason": "too few patients"}
     assert thresholds.make_calibration({**metrics, "calibration": none}) is None
 
@@ -156,10 +156,10 @@ def test_subgroups_have_their_gap_and_what_was_left_out(
     assert [row[0] for row in table.rows] == ["all", "view PA", "view AP"]
     assert table.rows[1][1:] == [
         "1,200",
-        "0.250",
-        "0.700 [0.500, 0.750]",
-        "-0.125 [+0.500, +0.750]",
-        "0.125",
+        ".250",
+        ".700 [.500, .750]",
+        "-.125 [+.500, +.750]",
+        ".125",
         "n/a",
     ]
     assert table.rows[2][3:5] == ["n/a", ""]
@@ -193,9 +193,9 @@ def test_labels_tell_what_was_dropped_and_what_radiologists_say(
     assert section is not None
     dropped, position, adjudicated = section.tables
     assert dropped.rows == [["train", "1,200", "2,000", "800"]]
-    assert [row[1] for row in position.rows] == ["0.700 [0.500, 0.750]", "n/a", "n/a"]
+    assert [row[1] for row in position.rows] == [".700 [.500, .750]", "n/a", "n/a"]
     assert adjudicated.caption == "Labelled by radiologists: 2 radiographs of 1 patient"
-    assert adjudicated.rows == [["Mass", "1", "0.600 [0.500, 0.750]", "0", "n/a"]]
+    assert adjudicated.rows == [["Mass", "1", ".600 [.500, .750]", "0", "n/a"]]
     little = {
         "parts": {},
         "first_label": {"macro": {**area(None), "num_findings": 0}},

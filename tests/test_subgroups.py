@@ -283,8 +283,8 @@ def test_two_groups_ask_once_and_undefined_gaps_are_not_asked() -> None:
     assert [(gap["group"], gap["measure"]) for gap in gaps] == [("a", MACRO_AUROC)]
     assert describe_gaps(gaps, groupings) == [
         "1 of 1 gap between subgroups is shown after Holm's correction.",
-        "  view a (n=1,234): macro AUROC 0.500; +0.100 [+0.050, +0.150] against the "
-        "rest, p <0.001.",
+        "  view a (n=1,234): macro AUROC .500; +.100 [+.050, +.150] against the "
+        "rest, p <.001.",
     ]
     assert describe_gaps([], groupings) == []
 

@@ -21,3 +21,8 @@ def make_table(*findings: tuple[str, ...], rows_each: int = 2) -> pd.DataFrame:
             "findings": list(findings),
         }
     )
+
+
+def printed(score: float) -> str:
+    """A score between 0 and 1 as every table and figure writes it."""
+    return f"{score:.3f}".removeprefix("0")

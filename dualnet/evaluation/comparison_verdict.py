@@ -49,7 +49,7 @@ def describe_difference(found: Mapping[str, Any]) -> str:
 
     Example:
         >>> describe_difference({"difference": 0.05, "low": 0.02, "high": 0.09})
-        '+0.050 [+0.020, +0.090]'
+        '+.050 [+.020, +.090]'
     """
     number = format_number(found["difference"], sign=True)
     return f"{number} {format_interval(found, sign=True)}"

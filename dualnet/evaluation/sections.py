@@ -61,7 +61,7 @@ def calibration_lines(metrics: Mapping[str, Any]) -> list[str]:
         return [f"Not calibrated: {found['reason']}."] if found["reason"] else []
     fitted = found["fitted_on"]
     temperatures = " to ".join(
-        f"{end:.2f}"
+        format_number(end, digits=2)
         for end in sorted({min(found["temperatures"]), max(found["temperatures"])})
     )
     parts = [

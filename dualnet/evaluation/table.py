@@ -143,12 +143,13 @@ def format_table(metrics: Mapping[str, Any]) -> str:
     """
     findings, points = findings_table(metrics), points_table(metrics)
     tables = [
-        _align(findings, left=(0, 2), rules=(1, len(findings) - 2)),
-        _align(probabilities_table(metrics), left=(0, 1), rules=(1,)),
+        _align(findings, left=(0, 2), rules=(1, len(findings) - 2), break_names=True),
+        _align(probabilities_table(metrics), left=(0, 1), rules=(1,), break_names=True),
         _align(points, left=(0,), rules=(1,)),
     ]
     if metrics["model"]["first_label"]["undefined_because"] is None:
-        tables.append(_align(summary_table(metrics), left=(0, 1), rules=(1,)))
+        summary = summary_table(metrics)
+        tables.append(_align(summary, left=(0, 1), rules=(1,), break_names=True))
     verdict = [
         fill(line, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
         for line in (*metrics["verdict"]["lines"], *metrics.get("notes", ()))

@@ -11,7 +11,7 @@ import numpy as np
 
 from dualnet.evaluation.prediction import Prediction
 from dualnet.evaluation.truth import Truth
-from dualnet.wording import number_of
+from dualnet.wording import format_number, number_of
 
 ALWAYS = 0.99  # a class that is the answer to such a share of the rows is the only one
 SAME = 1e-4  # probabilities that vary by less do not depend on the radiograph
@@ -101,13 +101,6 @@ def display_baseline(name: str) -> str:
     return name.replace("_", " ")
 
 
-def format_number(value: float | None, *, sign: bool = False) -> str:
-    """Returns a score with three digits, or `n/a`."""
-    if value is None:
-        return "n/a"
-    return f"{value:+.3f}" if sign else f"{value:.3f}"
-
-
 def format_interval(values: Mapping[str, Any], *, sign: bool = False) -> str:
     """Returns the ends `low` and `high` in brackets, or `[n/a]`."""
     if values["low"] is None:
@@ -117,15 +110,14 @@ def format_interval(values: Mapping[str, Any], *, sign: bool = False) -> str:
 
 
 def format_p(value: float | None) -> str:
-    """Returns a p-value with three digits, `<0.001` or `n/a`.
+    """Returns a p-value with three digits, `<.001` or `n/a`.
 
     Example:
         >>> format_p(0.0123), format_p(0.0001), format_p(None)
-        ('0.012', '<0.001', 'n/a')
+        ('.012', '<.001', 'n/a')
     """
-    if value is None:
-        return "n/a"
-    return f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
+    small = value is not None and value < SMALLEST_P
+    return f"<{format_number(SMALLEST_P)}" if small else format_number(value)
 
 
 def _count_answers(model: Prediction, truth: Truth) -> np.ndarray:

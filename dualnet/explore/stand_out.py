@@ -17,7 +17,7 @@ from dualnet.explore.exploration import (
 from dualnet.explore.metadata import CONTRASTS
 from dualnet.explore.shift import SMALL
 from dualnet.explore.shortcuts import Probe
-from dualnet.wording import number_of
+from dualnet.wording import format_number, number_of
 
 ENOUGH = 30  # radiographs of a finding; ratios of fewer are luck
 TELLING = 0.6  # an AUROC from which a shortcut is worth a warning
@@ -129,7 +129,8 @@ def _leakage(exploration: Exploration) -> Iterator[Remark]:
         if leakage.identity_auroc > 0.5:
             identity = (
                 " Knowing the patient's number alone, without the picture, would then "
-                f"score a mean AUROC of {leakage.identity_auroc:.2f}."
+                f"score a mean AUROC of "
+                f"{format_number(leakage.identity_auroc, digits=2)}."
             )
         yield Remark(
             "patients",
@@ -181,12 +182,17 @@ def _probes(exploration: Exploration) -> Iterator[Remark]:
         subject = SUBJECTS[probe.name].format(fields=", ".join(probe.fields))
         subject = subject.replace("_", "-")
         best = best_finding(probe)
-        highest = f", {name(best[0])} {best[1]:.2f}" if several and best else ""
+        highest = (
+            f", {name(best[0])} {format_number(best[1], digits=2)}"
+            if several and best
+            else ""
+        )
         verb = "separate" if " and " in subject else "separates"
         yield Remark(
             "shortcuts",
             f"{subject} {verb} the {'findings' if several else 'classes'} with an "
-            f"AUROC of {probe.mean:.2f}{' in the mean' if several else ''}{highest}: "
+            f"AUROC of {format_number(probe.mean, digits=2)}"
+            f"{' in the mean' if several else ''}{highest}: "
             "the least that a model has to beat.",
         )
 

@@ -14,7 +14,7 @@ from dualnet.files import write_json
 from dualnet.jobs.finished import FinishedRun
 from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import prepare
-from dualnet.wording import number_of
+from dualnet.wording import format_number, number_of
 
 PART = "val"
 WEIGHTS = "model.weights.h5"  # in a `.keras` file, where Keras keeps them
@@ -54,9 +54,9 @@ def fit_run_calibration(run: FinishedRun, cache: Cache) -> Calibration:
         model_digest=digest_weights(run.folder.model),
     )
     logger.info(
-        "calibrated on %s of val: temperature %.2f",
+        "calibrated on %s of val: temperature %s",
         number_of(len(table), "radiograph"),
-        calibration.temperatures.mean(),
+        format_number(calibration.temperatures.mean(), digits=2),
     )
     return calibration
 

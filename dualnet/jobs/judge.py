@@ -20,7 +20,7 @@ from dualnet.findings import Vocabulary
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.sources import describe_dataset
 from dualnet.jobs.table_baselines import fit_table_baselines
-from dualnet.wording import number_of
+from dualnet.wording import format_number, number_of
 
 logger = logging.getLogger(__name__)
 
@@ -211,7 +211,8 @@ def _make_prediction(
             return Prediction(scores)
         why = (
             "the model gives one probability a class, which sum to "
-            f"{sums.min():.2f} to {sums.max():.2f}, not one answer a radiograph"
+            f"{format_number(sums.min(), digits=2)} to "
+            f"{format_number(sums.max(), digits=2)}, not one answer a radiograph"
         )
     return Prediction(
         None,

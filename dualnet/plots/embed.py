@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
+from dualnet.wording import format_number
+
 CRISP = 128  # pixels: about the size at which a map is looked at
 COLORS = 128  # of a figure inside a page: a third of the bytes of true colour
 
 
+@lru_cache(maxsize=8)
 def open_template(template: str, **filters: Callable[..., str]) -> jinja2.Template:
     """Returns a page's template, which escapes what it shows and refuses gaps.
 
     Args:
         template: The file's name in `templates`.
-        **filters: What the page may do with a value, by name.
+        **filters: What the page may do with a value, by name, besides `score`.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dualnet.plots"),
@@ -29,7 +33,7 @@ def open_template(template: str, **filters: Callable[..., str]) -> jinja2.Templa
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= filters
+    environment.filters |= {"score": format_number, **filters}
     return environment.get_template(template)
 
 

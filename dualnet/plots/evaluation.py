@@ -128,13 +128,13 @@ def plot_calibration(evaluation: Evaluation) -> Figure:
     for name, block in _drawn_blocks(evaluation).items():
         first_label = block["first_label"]
         error = first_label["expected_calibration_error"]
-        label = f"{NAMES[name]}, error {error:.3f}"
+        label = f"{NAMES[name]}, error {format_number(error)}"
         _draw_reliability(upper, first_label["reliability"], LOOKS[name], label)
     bins = evaluation.metrics["model"]["first_label"]["reliability"]
     _draw_bin_counts(lower, bins)
     error = evaluation.metrics["model"]["first_label"]["expected_calibration_error"]
     figure.suptitle(
-        f"Calibration of the likeliest class, error {error:.3f}\n"
+        f"Calibration of the likeliest class, error {format_number(error)}\n"
         f"{describe_rows(evaluation.metrics)}"
     )
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="Share that is right")
@@ -199,7 +199,7 @@ def _draw_roc_panel(panel: Axes, evaluation: Evaluation, column: int) -> None:
     scores = evaluation.metrics["model"]["findings"][name]
     present = evaluation.truth.labels[:, column]
     area = scores["auroc"]
-    score = "n/a" if area is None else f"AUROC {area:.3f}"
+    score = "n/a" if area is None else f"AUROC {format_number(area)}"
     panel.set_title(f"{display_name(name)}\n{score} (n={scores['n_positive']:,})")
     panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     panel.xaxis.set_major_locator(MultipleLocator(0.5))
@@ -221,7 +221,7 @@ def _draw_roc_legend(panel: Axes, evaluation: Evaluation) -> None:
     for name, look in looks.items():
         panel.plot([], [], color=look.color, linestyle=look.linestyle, label=name)
     mean = evaluation.metrics["model"]["macro"]
-    value = "n/a" if mean["auroc"] is None else f"{mean['auroc']:.3f}"
+    value = format_number(mean["auroc"])
     title = f"Mean AUROC {value}\nof {mean['num_defined']} findings"
     panel.legend(loc="center", title=title, title_fontsize=12)
 

@@ -17,6 +17,7 @@ from dualnet.explore.stand_out import (
     percent,
     write_mean,
 )
+from dualnet.wording import format_number
 
 
 def describe_findings(exploration: Exploration) -> str:
@@ -176,9 +177,14 @@ def describe_shortcuts(exploration: Exploration) -> str:
     texts = []
     for probe in exploration.probes:
         best = best_finding(probe)
-        highest = f" (highest: {name(best[0])} {best[1]:.2f})" if best else ""
+        highest = (
+            f" (highest: {name(best[0])} {format_number(best[1], digits=2)})"
+            if best
+            else ""
+        )
         several = len(probe.scores) > 2
-        texts.append(f"{probe.name} {probe.mean:.2f}{highest if several else ''}")
+        mean = format_number(probe.mean, digits=2)
+        texts.append(f"{probe.name} {mean}{highest if several else ''}")
     return (
         "What boosted trees and logistic regression tell from a few numbers, scored "
         f"on patients they were not fitted on: {'; '.join(texts)}. .5 is chance. A model "

@@ -51,7 +51,7 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
 
 def _draw_panel(panel: Axes, name: str, scores: Mapping[str, Any]) -> None:
     error = scores["expected_calibration_error"]
-    said = "n/a" if error is None else f"error {error:.3f}"
+    said = "n/a" if error is None else f"error {format_number(error)}"
     panel.set_title(f"{display_name(name)}\n{said} (n={scores['n_positive']:,})")
     panel.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04), aspect="equal")
     panel.set_xticks((0, 0.5, 1))
@@ -94,7 +94,9 @@ def _draw_legend(panel: Axes, macro: Mapping[str, Any]) -> None:
     panel.plot([], [], **_HOLLOW, label=f"under {FEW} rows")
     panel.plot([], [], color=chance.color, linestyle=chance.linestyle, label="exact")
     error = macro["expected_calibration_error"]
-    value = "n/a" if error is None else f"{error:.3f}"
     panel.legend(
-        loc="center", title=f"Mean error {value}", title_fontsize=12, handlelength=1.6
+        loc="center",
+        title=f"Mean error {format_number(error)}",
+        title_fontsize=12,
+        handlelength=1.6,
     )

@@ -35,6 +35,7 @@ from dualnet.training.precision import (
 from dualnet.training.progress import show_epochs
 from dualnet.training.recipe import build_loss, build_optimizer, set_class_prior
 from dualnet.training.selection import choose_findings
+from dualnet.wording import format_number
 
 logger = logging.getLogger(__name__)
 
@@ -185,10 +186,10 @@ def _fit_halves(fitting: _Fitting) -> pd.DataFrame:
     save_model(fused, run.model)
     shutil.rmtree(run.checkpoints)
     logger.info(
-        "halves joined, record weighted %s: val macro AUROC %.3f, image half %.3f",
+        "halves joined, record weighted %s: val macro AUROC %s, image half %s",
         _format_weights(weights, fitting.vocabulary),
-        fitting.scores("fused").score(fused)[SCORE],
-        history[SCORE].max(),
+        format_number(fitting.scores("fused").score(fused)[SCORE]),
+        format_number(history[SCORE].max()),
     )
     return history
 
@@ -197,10 +198,11 @@ def _format_weights(weights: np.ndarray, vocabulary: Vocabulary) -> str:
     """Says the least and the greatest weight, with their classes, and the mean."""
     low, high = weights.argmin(), weights.argmax()
     names = vocabulary.class_names
-    return (
-        f"{weights[low]:.2f} ({names[low]}) to {weights[high]:.2f} ({names[high]}), "
-        f"mean {weights.mean():.2f}"
+    least, most, mean = (
+        format_number(one, digits=2)
+        for one in (weights[low], weights[high], weights.mean())
     )
+    return f"{least} ({names[low]}) to {most} ({names[high]}), mean {mean}"
 
 
 def _choose(config: Config) -> tuple[dict[str, Any], str, bool]:

@@ -16,6 +16,7 @@ from scipy.special import log_softmax
 from dualnet.data.batches import Batches, EpochOrder
 from dualnet.training.callbacks import MIN_PROBABILITY
 from dualnet.training.recipe import build_loss, log_prior, set_class_prior
+from dualnet.wording import format_number
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,8 @@ def fit_metadata_half(
     )
     losses = history.history["val_loss"]
     logger.info(
-        "metadata half: val_loss %.3f after %s epochs",
-        min(losses),
+        "metadata half: val_loss %s after %s epochs",
+        format_number(min(losses)),
         int(np.argmin(losses)) + 1,
     )
 

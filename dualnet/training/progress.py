@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from dualnet.training.callbacks import SCORE, Logs
+from dualnet.wording import format_number
 
 logger = logging.getLogger(__name__)
 
@@ -88,12 +89,12 @@ class EpochBar(keras.callbacks.Callback):
         if time.monotonic() - self._shown > SECONDS_BETWEEN_LOSSES:
             self._shown = time.monotonic()
             loss = float((logs or {}).get("loss", 0.0))
-            self._bar.update(self._task, loss=f"loss {loss:.3f}")
+            self._bar.update(self._task, loss=f"loss {format_number(loss)}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Shows the macro AUROC."""
         given = logs or {}
-        score = f"val macro AUROC {format_score(given[SCORE])}"
+        score = f"val macro AUROC {format_number(given[SCORE])}"
         self._bar.update(self._task, score=score)
         line = format_epoch(epoch, self._num_epochs, given)
         self._bar.console.print(line, highlight=False, soft_wrap=True)
@@ -113,24 +114,8 @@ def format_epoch(epoch: int, num_epochs: int, logs: Logs) -> str:
         'epoch 3/8  loss 1.520  val_loss 1.610  val macro AUROC .713  81 pictures/s'
     """
     return (
-        f"epoch {epoch + 1}/{num_epochs}  loss {logs['loss']:.3f}  "
-        f"val_loss {logs['val_loss']:.3f}  "
-        f"val macro AUROC {format_score(logs[SCORE])}  "
+        f"epoch {epoch + 1}/{num_epochs}  loss {format_number(logs['loss'])}  "
+        f"val_loss {format_number(logs['val_loss'])}  "
+        f"val macro AUROC {format_number(logs[SCORE])}  "
         f"{logs['images_per_second']:.0f} pictures/s"
     )
-
-
-def format_score(score: float) -> str:
-    """Returns a score between 0 and 1 as radiology journals print it.
-
-    Args:
-        score: In `[0, 1]`.
-
-    Returns:
-        Three decimals without a leading zero.
-
-    Example:
-        >>> format_score(0.7128)
-        '.713'
-    """
-    return f"{score:.3f}".removeprefix("0")

@@ -24,7 +24,7 @@ def format_score(
 
     Example:
         >>> format_score(0.75, {"low": 0.5, "high": 1.0}), format_score(None)
-        ('0.750 [0.500, 1.000]', 'n/a')
+        ('.750 [.500, 1.000]', 'n/a')
     """
     number = format_number(value, sign=sign)
     if value is None or interval is None:

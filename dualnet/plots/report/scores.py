@@ -120,7 +120,8 @@ def make_reliability(metrics: Mapping[str, Any]) -> Section | None:
                 header=["bin", "radiographs", "said", "right"],
                 rows=[
                     [
-                        f"{one['low']:.1f} to {one['high']:.1f}",
+                        f"{format_number(one['low'], digits=1)} to "
+                        f"{format_number(one['high'], digits=1)}",
                         f"{one['count']:,}",
                         format_number(one["confidence"]),
                         format_number(one["accuracy"]),

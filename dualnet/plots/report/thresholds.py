@@ -74,7 +74,7 @@ def make_calibration(metrics: Mapping[str, Any]) -> Section | None:
         return None
     fitted, before, after = found["fitted_on"], found["before"], found["after"]
     ends = sorted({min(found["temperatures"]), max(found["temperatures"])})
-    temperatures = " to ".join(f"{end:.2f}" for end in ends)
+    temperatures = " to ".join(format_number(end, digits=2) for end in ends)
     return Section(
         key="calibration",
         title="Probabilities after temperature scaling",
