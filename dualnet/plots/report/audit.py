@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dualnet.evaluation.verdict import display_baseline
+from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import format_auroc, format_score
-from dualnet.plots.report.sections import Picture, Section, Table
+from dualnet.plots.report.sections import Section, Table
 
 ALONE = {"image_only": "picture alone", "metadata_only": "record alone"}
 WITHOUT = {
@@ -13,41 +14,10 @@ WITHOUT = {
     "permuted": "the other half of another patient",
     "averaged": "the other half averaged over patients",
 }
-PICTURES = (
-    Picture(
-        name="record_adds",
-        title="What the record adds",
-        caption="The model with both halves beside what is left of it with one.",
-    ),
-    Picture(
-        name="missing_fields",
-        title="Scores by which fields are missing",
-        caption="Each row hides some fields of the record from the model.",
-    ),
-    Picture(
-        name="counterfactuals",
-        title="What another record would change",
-        caption="The same pictures with one field of the record changed. What moves "
-        "then was read from the record and not from the picture.",
-    ),
-    Picture(
-        name="shortcuts",
-        title="What is told without the lungs",
-        caption="Scores with the centre hidden, from the border alone and from "
-        "thumbnails. What is told there need not be disease.",
-    ),
-)
 
 
 def make_audit(metrics: Mapping[str, Any]) -> Section | None:
-    """Shows what is left of the model with one half, or with parts of the picture.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them; the audit's under `audit`.
-
-    Returns:
-        The section, or None where there was no audit.
-    """
+    """Shows what is left of the model with one half, or with parts of the picture."""
     audit = metrics.get("audit")
     if not audit:
         return None
@@ -70,7 +40,7 @@ def make_audit(metrics: Mapping[str, Any]) -> Section | None:
             *audit["warnings"],
         ),
         tables=tables,
-        pictures=PICTURES,
+        pictures=show("record_adds", "missing_fields", "counterfactuals", "shortcuts"),
     )
 
 

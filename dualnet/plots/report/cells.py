@@ -34,9 +34,14 @@ def format_score(
 
 def format_auroc(scores: Mapping[str, Any]) -> str:
     """Writes `auroc` with its `auroc_interval`."""
-    return format_score(scores["auroc"], scores["auroc_interval"])
+    return format_measure(scores, "auroc")
 
 
 def format_difference(difference: Mapping[str, Any]) -> str:
     """Writes a paired difference with its interval."""
     return format_score(difference["difference"], difference, sign=True)
+
+
+def format_measure(scores: Mapping[str, Any], name: str, *, sign: bool = False) -> str:
+    """Writes the score `name` with its `name_interval`, if it has one."""
+    return format_score(scores[name], scores.get(f"{name}_interval"), sign=sign)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from dualnet.plots.report import audit, groups, scores, thresholds
-from dualnet.plots.report.sections import MakeSection, Picture, Section
+from dualnet.plots.report.captions import show
+from dualnet.plots.report.sections import MakeSection, Section
 
 SECTIONS: tuple[MakeSection, ...] = (
     scores.make_baselines,
@@ -47,14 +48,5 @@ def make_sections(metrics: Mapping[str, Any], drawn: Collection[str]) -> list[Se
     others = [name for name in drawn if name not in shown]
     if not others:
         return sections
-    pictures = [
-        Picture(name=name, title=_in_words(name), caption="") for name in others
-    ]
-    return [
-        *sections,
-        Section(key="figures", title="More figures", pictures=pictures),
-    ]
-
-
-def _in_words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    more = Section(key="figures", title="More figures", pictures=show(*others))
+    return [*sections, more]

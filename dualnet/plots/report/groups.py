@@ -4,25 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualnet.evaluation.verdict import display_baseline, format_number
+from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import (
     format_auroc,
     format_difference,
     format_score,
 )
-from dualnet.plots.report.sections import Picture, Section, Table
+from dualnet.plots.report.sections import Section, Table
 from dualnet.wording import number_of
 
 
 def make_subgroups(metrics: Mapping[str, Any]) -> Section | None:
-    """Lists the scores of each group of radiographs, and its gap to the rest.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them; the groups under
-            `subgroups`.
-
-    Returns:
-        The section, or None where there are no groups.
-    """
+    """Lists the scores of each group of radiographs, and its gap to the rest."""
     found = metrics.get("subgroups")
     if not found or not found["groupings"]:
         return None
@@ -63,25 +56,12 @@ def make_subgroups(metrics: Mapping[str, Any]) -> Section | None:
                 note=f"Left out: {', '.join(unknown)}." if unknown else "",
             ),
         ),
-        pictures=(
-            Picture(
-                name="subgroups",
-                title="Scores by group",
-                caption="A mark is a group's score, a bar its interval.",
-            ),
-        ),
+        pictures=show("subgroups"),
     )
 
 
 def make_labels(metrics: Mapping[str, Any]) -> Section | None:
-    """Says what the label rule threw away and what radiologists say.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them; the labels' under `labels`.
-
-    Returns:
-        The section, or None where nothing was counted.
-    """
+    """Says what the label rule threw away and what radiologists say."""
     found = metrics.get("labels")
     if not found:
         return None

@@ -5,24 +5,18 @@ from typing import Any
 
 from dualnet.evaluation.table import findings_table
 from dualnet.evaluation.verdict import display_baseline, format_number
+from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import (
     format_auroc,
     format_difference,
-    format_score,
+    format_measure,
 )
-from dualnet.plots.report.sections import Picture, Section, Table
+from dualnet.plots.report.sections import Section, Table
 from dualnet.wording import number_of
 
 
 def make_baselines(metrics: Mapping[str, Any]) -> Section | None:
-    """Sets the model's scores beside those of every baseline.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them.
-
-    Returns:
-        The section.
-    """
+    """Sets the model's scores beside those of every baseline."""
     return Section(
         key="baselines",
         title="Scores beside the baselines",
@@ -37,28 +31,12 @@ def make_baselines(metrics: Mapping[str, Any]) -> Section | None:
             _macro_table(metrics),
             *([_first_label_table(metrics)] if gives_answers(metrics) else []),
         ),
-        pictures=(
-            Picture(
-                name="comparison",
-                title="AUROC of each finding with its interval",
-                caption="Findings by the model's AUROC, the best first. A mark is the "
-                "score, a bar its interval; .5 is chance. Where the bars of model and "
-                "metadata only lie on each other, the picture has not been shown to "
-                "add anything.",
-            ),
-        ),
+        pictures=show("comparison"),
     )
 
 
 def make_findings(metrics: Mapping[str, Any]) -> Section | None:
-    """Lists each finding's scores against the full label set.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them.
-
-    Returns:
-        The section.
-    """
+    """Lists each finding's scores against the full label set."""
     header, *rows = findings_table(metrics)
     return Section(
         key="findings",
@@ -79,28 +57,12 @@ def make_findings(metrics: Mapping[str, Any]) -> Section | None:
                 "for some radiographs, of rare findings most.",
             ),
         ),
-        pictures=(
-            Picture(
-                name="roc",
-                title="ROC curve of each finding",
-                caption="For each threshold, the share of radiographs with the finding "
-                "that score above it, by the share of those without that do. The "
-                "diagonal is chance. Where few radiographs have a finding, its curve "
-                "has few steps.",
-            ),
-        ),
+        pictures=show("roc"),
     )
 
 
 def make_reliability(metrics: Mapping[str, Any]) -> Section | None:
-    """Says whether probabilities may be read as frequencies.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them.
-
-    Returns:
-        The section, or None where the model gives no one answer.
-    """
+    """Says whether probabilities may be read as frequencies."""
     if not gives_answers(metrics):
         return None
     first = metrics["model"]["first_label"]
@@ -130,26 +92,12 @@ def make_reliability(metrics: Mapping[str, Any]) -> Section | None:
                 ],
             ),
         ),
-        pictures=(
-            Picture(
-                name="calibration",
-                title="Reliability curve",
-                caption="Below the diagonal the model is surer than it is right. Bins "
-                "of few radiographs jump about.",
-            ),
-        ),
+        pictures=show("calibration"),
     )
 
 
 def make_answers(metrics: Mapping[str, Any]) -> Section | None:
-    """Shows which class each first label was answered with.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them.
-
-    Returns:
-        The section, or None where the model gives no one answer.
-    """
+    """Shows which class each first label was answered with."""
     if not gives_answers(metrics):
         return None
     names = metrics["class_names"]
@@ -173,15 +121,7 @@ def make_answers(metrics: Mapping[str, Any]) -> Section | None:
             "label counts as right, so of a radiograph with several labels all others "
             f"count as wrong. {said}",
         ),
-        pictures=(
-            Picture(
-                name="confusion",
-                title="Confusion matrix",
-                caption="A row is a first label, a column an answer; numbers are "
-                "radiographs, shades shares of the row. A dark column is a class that "
-                "the model gives whatever it sees.",
-            ),
-        ),
+        pictures=show("confusion"),
     )
 
 
@@ -241,9 +181,9 @@ def _first_label_table(metrics: Mapping[str, Any]) -> Table:
         rows=[
             [
                 display_baseline(name),
-                _with_interval(block["first_label"], "accuracy"),
+                format_measure(block["first_label"], "accuracy"),
                 format_number(block["first_label"]["balanced_accuracy"]),
-                _with_interval(block["first_label"], "log_loss"),
+                format_measure(block["first_label"], "log_loss"),
                 format_number(block["first_label"]["brier"]),
                 format_number(block["first_label"]["expected_calibration_error"]),
             ]
@@ -252,10 +192,6 @@ def _first_label_table(metrics: Mapping[str, Any]) -> Table:
         note="Balanced: mean recall of the classes. Log-loss in nats, Brier from 0 to "
         "2; of both, and of the calibration error, less is better.",
     )
-
-
-def _with_interval(scores: Mapping[str, Any], key: str) -> str:
-    return format_score(scores[key], scores[f"{key}_interval"])
 
 
 def _share(metrics: Mapping[str, Any], count: str) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualnet.evaluation.verdict import display_baseline, format_number
-from dualnet.plots.report.cells import format_score
-from dualnet.plots.report.sections import Picture, Section, Table
+from dualnet.plots.report.captions import show
+from dualnet.plots.report.cells import format_measure
+from dualnet.plots.report.sections import Section, Table
 from dualnet.wording import number_of
 
 MEASURES = {
@@ -22,15 +23,7 @@ CALIBRATED = {
 
 
 def make_operating_points(metrics: Mapping[str, Any]) -> Section | None:
-    """Lists what calling a finding above a threshold comes to.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them; the points under
-            `operating_points`.
-
-    Returns:
-        The section, or None where no threshold was stated.
-    """
+    """Lists what calling a finding above a threshold comes to."""
     points = metrics.get("operating_points")
     if not points:
         return None
@@ -60,15 +53,7 @@ def make_operating_points(metrics: Mapping[str, Any]) -> Section | None:
 
 
 def make_calibration(metrics: Mapping[str, Any]) -> Section | None:
-    """Says what temperatures that were fitted on validation change here.
-
-    Args:
-        metrics: Plain values, as `evaluate` collects them; what was fitted under
-            `calibration`.
-
-    Returns:
-        The section, or None where nothing was fitted.
-    """
+    """Says what temperatures that were fitted on validation change here."""
     found = metrics.get("calibration")
     if not found or not found.get("fitted_on"):
         return None
@@ -91,21 +76,15 @@ def make_calibration(metrics: Mapping[str, Any]) -> Section | None:
                 rows=[
                     [
                         title,
-                        _with_interval(before, key),
-                        _with_interval(after, key),
-                        _with_interval(found["difference"], key, sign=True),
+                        format_measure(before, key),
+                        format_measure(after, key),
+                        format_measure(found["difference"], key, sign=True),
                     ]
                     for key, title in CALIBRATED.items()
                 ],
             ),
         ),
-        pictures=(
-            Picture(
-                name="reliability",
-                title="Reliability by finding",
-                caption="How often a finding is there, by how likely it was said to be.",
-            ),
-        ),
+        pictures=show("reliability"),
     )
 
 
@@ -131,12 +110,8 @@ def _point_table(
 
 def _values(scores: Mapping[str, Any]) -> list[str]:
     return [
-        _with_interval(scores, key)
+        format_measure(scores, key)
         if key in ("sensitivity", "specificity")
         else format_number(scores[key])
         for key in MEASURES
     ]
-
-
-def _with_interval(scores: Mapping[str, Any], key: str, *, sign: bool = False) -> str:
-    return format_score(scores[key], scores.get(f"{key}_interval"), sign=sign)
