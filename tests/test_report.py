@@ -18,6 +18,7 @@ from truth_cases import printed
 
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.jobs.evaluate import write_evaluation
+from dualnet.plots.embed import read_figure
 from dualnet.plots.report import contents, document, scores
 from dualnet.plots.report.charts import draw_charts, draw_roc
 from dualnet.plots.report.contents import make_sections
@@ -217,7 +218,7 @@ def test_what_a_name_holds_is_shown_and_not_run(
                 pictures=[Picture(name="figure", title="t", caption="c")],
             )
         ],
-        {"figure": figure},
+        {"figure": read_figure(figure)},
         {"figure": {"data": [{"name": "</script><b>"}], "layout": {}}},
     )
     assert "<script>alert" not in html
@@ -231,7 +232,9 @@ def test_a_page_without_charts_runs_no_script(judged: Evaluation, figure: Path) 
     section = Section(
         key="one", title="One", pictures=[Picture(name="f", title="t", caption="c")]
     )
-    html = render_page(make_heading(judged.metrics), [section], {"f": figure}, {})
+    html = render_page(
+        make_heading(judged.metrics), [section], {"f": read_figure(figure)}, {}
+    )
     assert Page(html).scripts == []
     assert "script-src" not in html or "script-src;" in html or 'script-src"' in html
 
@@ -402,7 +405,7 @@ def test_nothing_lies_on_anything_else_in_the_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(document, "PdfPages", Sheets)
-    figures = {file.stem: file for file in (written / "figures").iterdir()}
+    figures = {file.stem: read_figure(file) for file in (written / "figures").iterdir()}
     sections = make_sections(judged.metrics, figures)
     heading = make_heading({**judged.metrics, "caution": "Mind the gap. " * 30})
     document.write_document(tmp_path / "a.pdf", heading, sections, figures)
@@ -425,7 +428,9 @@ def test_long_and_wide_tables_and_tall_figures_find_their_sheets(
         pictures=[Picture(name="tall", title="Tall", caption="")],
     )
     heading = make_heading(judged.metrics)
-    document.write_document(tmp_path / "a.pdf", heading, [section], {"tall": tall})
+    document.write_document(
+        tmp_path / "a.pdf", heading, [section], {"tall": read_figure(tall)}
+    )
     check_sheets(Sheets.kept)
     texts = [text.get_text() for sheet in Sheets.kept for text in sheet.texts]
     assert texts.count("Scores") == 1

@@ -19,7 +19,13 @@ from dualnet.plots import (
     explore_captions as captions,
     explore_grids,
 )
-from dualnet.plots.embed import embed, embed_figure, keep_together, open_template
+from dualnet.plots.embed import (
+    embed,
+    embed_figure,
+    keep_together,
+    open_template,
+    read_figure,
+)
 from dualnet.plots.style import save_figure
 
 FIGURES = "figures"
@@ -87,7 +93,7 @@ def write_explore_report(
     for one in drawn:
         path = folder / FIGURES / f"{one.name}.png"
         save_figure(one.plot(), path)
-        sources[one.name] = embed_figure(path)
+        sources[one.name] = embed_figure(read_figure(path))
     extra = _save_samples(folder, samples)
     _remove_others(folder, {*sources, *extra})
     page = folder / REPORT

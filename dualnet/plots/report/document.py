@@ -34,7 +34,7 @@ def write_document(
     path: Path,
     heading: Heading,
     sections: Sequence[Section],
-    figures: Mapping[str, Path],
+    figures: Mapping[str, Image.Image],
 ) -> None:
     """Writes the report as PDF, whole or not at all.
 
@@ -42,7 +42,7 @@ def write_document(
         path: The file.
         heading: The report's top.
         sections: Its sections.
-        figures: The file of each figure that the sections show, by its name.
+        figures: Each figure that the sections show, as `read_figure` returns it.
     """
     # None leaves a key out: a date or a version would change the bytes
     metadata: dict[str, Any] = {
@@ -79,7 +79,9 @@ def _draw_heading(paper: Paper, heading: Heading) -> None:
     paper.write(heading.subtitle, NOTE, after=0.05)
 
 
-def _draw_section(paper: Paper, section: Section, figures: Mapping[str, Path]) -> None:
+def _draw_section(
+    paper: Paper, section: Section, figures: Mapping[str, Image.Image]
+) -> None:
     paper.need(1.6)  # a headline does not stand alone at the foot of a page
     paper.skip(0.22)
     paper.write(section.title, HEADLINE, after=0.06)
@@ -193,9 +195,8 @@ def _take_columns(table: Table, columns: Sequence[int]) -> Table:
     )
 
 
-def _draw_picture(paper: Paper, picture: Picture, path: Path) -> None:
-    with Image.open(path) as file:
-        pixels = file.convert("RGB")
+def _draw_picture(paper: Paper, picture: Picture, figure: Image.Image) -> None:
+    pixels = figure.convert("RGB")
     share = pixels.height / pixels.width
     height = min(paper.width * share, paper.height * MOST_OF_PAGE)
     caption = f"{picture.title}. {picture.caption}".strip()

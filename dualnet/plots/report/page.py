@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
+from PIL import Image
 
 from dualnet.plots.embed import embed_figure, keep_together, open_template
 from dualnet.plots.report.charts import Chart
@@ -40,7 +40,7 @@ class Script:
 def render_page(
     heading: Heading,
     sections: Sequence[Section],
-    figures: Mapping[str, Path],
+    figures: Mapping[str, Image.Image],
     charts: Mapping[str, Chart],
 ) -> str:
     """Returns the report as one HTML text.
@@ -48,7 +48,7 @@ def render_page(
     Args:
         heading: Its top.
         sections: Its sections.
-        figures: The file of each figure that the sections show, by its name.
+        figures: Each figure that the sections show, as `read_figure` returns it.
         charts: Interactive twins of some of them.
 
     Returns:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dualnet.files import write_text
+from dualnet.plots.embed import read_figure
 from dualnet.plots.report.charts import Chart
 from dualnet.plots.report.contents import make_sections
 from dualnet.plots.report.document import write_document
@@ -31,5 +32,6 @@ def write_report(
     """
     heading = make_heading(metrics)
     sections = make_sections(metrics, figures)
-    write_document(folder / DOCUMENT, heading, sections, figures)
-    write_text(folder / PAGE, render_page(heading, sections, figures, charts))
+    pictures = {name: read_figure(path) for name, path in figures.items()}
+    write_document(folder / DOCUMENT, heading, sections, pictures)
+    write_text(folder / PAGE, render_page(heading, sections, pictures, charts))
