@@ -257,8 +257,8 @@ def test_a_clear_gap_leaves_the_next_the_milder_correction() -> None:
     assert faint["shown"]
     assert clear["shown"]
     lines = describe_gaps([faint, clear], groupings)
-    assert lines[1].endswith("+0.200 [+0.100, +0.300] against the rest, p <0.001.")
-    assert lines[2].endswith("-0.100 [-0.190, -0.010] against the rest, p 0.029.")
+    assert lines[1].endswith("+.200 [+.100, +.300] against the rest, p <.001.")
+    assert lines[2].endswith("-.100 [-.190, -.010] against the rest, p .029.")
 
 
 def test_an_interval_across_zero_or_without_width_is_read_as_it_is() -> None:
