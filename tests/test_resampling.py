@@ -1,5 +1,7 @@
 """Sums over resampled patients are those of the rows drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dualnet.evaluation.bootstrap import resample_patients
@@ -19,3 +21,11 @@ def test_sums_are_those_of_the_rows_drawn() -> None:
 def test_no_resample_is_no_sum() -> None:
     resamples = resample_patients(["a", "a"], num_resamples=7, seed=0)
     assert resample_sums(resamples, np.ones((2, 3))).shape == (0, 3)
+
+
+def test_patients_without_a_row_add_nothing() -> None:
+    whole = resample_patients(["a", "b", "c"], num_resamples=9, seed=1)
+    some = replace(whole, codes=whole.codes[[0, 2]])  # b has no row
+    weights = np.concatenate(list(whole.draw()))
+    sums = resample_sums(some, np.array([[1.0], [5.0]]))
+    assert sums[:, 0].tolist() == (weights @ [1.0, 0.0, 5.0]).tolist()

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dualnet.evaluation.bootstrap import CHUNK_ELEMENTS, PatientResamples
+from dualnet.evaluation.bootstrap import (
+    CHUNK_ELEMENTS,
+    PatientResamples,
+    sum_by_patient,
+)
 
 
 def resample_sums(resamples: PatientResamples, values: np.ndarray) -> np.ndarray:
@@ -23,9 +27,7 @@ def resample_sums(resamples: PatientResamples, values: np.ndarray) -> np.ndarray
         float64, shape (num_resamples, measures). The same seed gives the same bits:
         one thread sums in one order.
     """
-    order = np.argsort(resamples.codes, kind="stable")
-    starts = np.searchsorted(resamples.codes[order], np.arange(resamples.num_patients))
-    sums = np.add.reduceat(values[order].astype("float64"), starts, axis=0)
+    sums = sum_by_patient(resamples, values)
     by_patient = replace(resamples, codes=np.arange(resamples.num_patients))
     with threadpool_limits(1):
         chunks = [weights.astype("float64") @ sums for weights in by_patient.draw()]

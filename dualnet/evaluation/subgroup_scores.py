@@ -85,30 +85,28 @@ def score_masks(
     Returns:
         The scores of each mask.
     """
-    measured = _score_rows(judged, masks, draws)
-    return [
-        _score_mask(judged, rows, values, draws)
-        for rows, values in zip(masks, measured, strict=True)
-    ]
+    columns = _row_columns(judged)
+    return [_score_mask(judged, columns, rows, draws) for rows in masks]
 
 
 def _score_mask(
-    judged: JudgedRows,
-    rows: np.ndarray,
-    values: Resampled,
-    draws: PatientResamples,
+    judged: JudgedRows, columns: np.ndarray, rows: np.ndarray, draws: PatientResamples
 ) -> MaskScores:
     truth, codes = judged.truth, draws.codes[rows]
-    labels, scores = truth.labels[rows], judged.scores[rows]
+    labels, values = truth.labels[rows], columns[rows]
     patients = [
         min(np.unique(codes[present]).size, np.unique(codes[~present]).size)
         for present in labels.T
     ]
-    kept = _without_few(judged, rows, values.drawn, codes)
+    some = replace(draws, codes=codes)
+    drawn = _finish(resample_sums(some, values))
     return MaskScores(
         rows=rows,
-        aurocs=_score_classes(labels, scores, replace(draws, codes=codes)),
-        values=replace(values, drawn=kept),
+        aurocs=_score_classes(labels, judged.scores[rows], some),
+        values=Resampled(
+            _finish(values.sum(axis=0)[np.newaxis])[0],
+            _without_few(judged, rows, drawn, codes),
+        ),
         fit=truth.is_finding & (np.array(patients) >= MIN_PATIENTS),
     )
 
@@ -142,24 +140,6 @@ def _without_few(
         few[ROW_MEASURES.index(UNDER_DIAGNOSIS)] = num_patients < MIN_PATIENTS
     few |= np.unique(codes).size < MIN_PATIENTS
     return np.where(few, np.nan, drawn)
-
-
-def _score_rows(
-    judged: JudgedRows, masks: Sequence[np.ndarray], draws: PatientResamples
-) -> list[Resampled]:
-    """Computes `ROW_MEASURES` for each mask, all in one pass over the draws."""
-    columns = _row_columns(judged)
-    values = np.concatenate(
-        [np.where(mask[:, np.newaxis], columns, 0) for mask in masks], axis=1
-    )
-    size = columns.shape[1]
-    totals = values.sum(axis=0)[np.newaxis]
-    drawn = resample_sums(draws, values)
-    parts = [slice(place * size, (place + 1) * size) for place in range(len(masks))]
-    return [
-        Resampled(_finish(totals[:, part])[0], _finish(drawn[:, part]))
-        for part in parts
-    ]
 
 
 def _row_columns(judged: JudgedRows) -> np.ndarray:
