@@ -137,11 +137,25 @@ def test_averaging_gives_back_the_picture_half_of_a_sum() -> None:
     image, record = random.normal(size=(2, 40, 3))
     references = np.arange(5)
     found = average_out(
-        lambda one: softmax(image + record[one], axis=1), references, 40
+        lambda rows, one: softmax(image[rows] + record[one], axis=1), references, 40
     )
     # log softmax(a + b_k) = a + b_k - a number of the row, which summing to 1 takes off
     expected = softmax(image + record[references].mean(axis=0), axis=1)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_rows_are_averaged_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, record = np.random.default_rng(0).normal(size=(2, 40, 3))
+    asked = []
+
+    def ask(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return softmax(image[rows] + record[others], axis=1)
+
+    whole = average_out(ask, np.arange(2), 40)
+    monkeypatch.setattr("dualnet.evaluation.audit.ROWS_AT_A_TIME", 16)
+    assert (average_out(ask, np.arange(2), 40) == whole).all()
+    assert asked == [40, 40, 16, 16, 16, 16, 8, 8]
 
 
 def test_donors_are_other_patients_and_each_is_taken_once() -> None:

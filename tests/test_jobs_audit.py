@@ -30,6 +30,7 @@ def run(small_phantom: Path, folder: Path) -> Path:
         folder / "cache",
         *SMALL,
         "model.metadata_fields=[age, follow_up, view, sex]",
+        "evaluation.batch_size=8",
     )
     train_run(config, folder / "fused")
     return folder / "fused"
@@ -126,6 +127,25 @@ def test_the_same_run_gives_the_same_audit(
     again = evaluate_run(run, out=folder / "again", audit=True).folder
     for name in ("audit.json", "metrics.json", "counterfactuals.csv"):
         assert (again / name).read_bytes() == (audited / name).read_bytes(), name
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_pictures_read_some_at_a_time_say_the_same(
+    run: Path, audited: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("jobs.audit_pictures", "evaluation.audit", "evaluation.probes"):
+        monkeypatch.setattr(f"dualnet.{module}.ROWS_AT_A_TIME", 8)
+    blocks = evaluate_run(run, out=folder / "blocks", audit=True).folder
+    found, expected = read(blocks / "audit.json"), read(audited / "audit.json")
+    for name in ("model", "centre_masked", "border_only", "thumbnail"):
+        area, whole = (
+            one["probes"][name]["macro"]["auroc"] for one in (found, expected)
+        )
+        assert area == pytest.approx(whole, abs=1e-9)
+    adds, whole = (
+        one["modalities"]["adds"]["record"]["macro_auroc"] for one in (found, expected)
+    )
+    assert adds == pytest.approx(whole, abs=1e-9)
 
 
 def test_every_figure_is_drawn(audited: Path) -> None:

@@ -38,6 +38,7 @@ from dualnet.evaluation.paired import PairedScores, score_paired
 from dualnet.evaluation.truth import Truth
 
 NUM_AVERAGED = 32
+ROWS_AT_A_TIME = 4096  # of which answers are averaged: 5 MB
 MIN_PROBABILITY = 1e-12  # float32 softmax may underflow; a logarithm must not
 FUSED = "fused"
 IMAGE_ONLY, METADATA_ONLY = "image_only", "metadata_only"
@@ -45,6 +46,8 @@ MISSING, PERMUTED, AVERAGED = "missing", "permuted", "averaged"
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Given encoded metadata and whose picture each row gets, returns probabilities."""
+Ask = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Given rows and whose record (picture) each of them gets, returns probabilities."""
 
 
 def audit_modalities(
@@ -89,9 +92,9 @@ def audit_modalities(
         else score(predict(encoder.transform(hide_fields(table, hidden)), own))
         for hidden in list_patterns(encoder.fields)
     }
-    asks = {
-        IMAGE_ONLY: lambda others: predict(metadata[others], own),
-        METADATA_ONLY: lambda others: predict(metadata, others),
+    asks: dict[str, Ask] = {
+        IMAGE_ONLY: lambda rows, others: predict(metadata[others], rows),
+        METADATA_ONLY: lambda rows, others: predict(metadata[rows], others),
     }
     averaged = {
         half: score(average_out(ask, references, len(table)))
@@ -99,7 +102,9 @@ def audit_modalities(
     }
     views: dict[str, dict[str, Any]] = {
         half: {
-            PERMUTED: None if donors is None else _describe(score(ask(donors)), fused),
+            PERMUTED: None
+            if donors is None
+            else _describe(score(ask(own, donors)), fused),
             AVERAGED: _describe(averaged[half], fused),
         }
         for half, ask in asks.items()
@@ -197,25 +202,26 @@ def find_donors(
     return donors
 
 
-def average_out(
-    ask: Callable[[np.ndarray], np.ndarray], references: np.ndarray, num_rows: int
-) -> np.ndarray:
-    """Averages answers, in logarithms, one by one: memory is that of one answer.
+def average_out(ask: Ask, references: np.ndarray, num_rows: int) -> np.ndarray:
+    """Averages answers, in logarithms, one by one and some rows at a time.
 
     Args:
-        ask: Given whose record (picture) each row gets, returns probabilities, shape
-            (n, num_classes).
+        ask: Asks the model; its answers have the shape (rows, num_classes).
         references: Rows that every row is given in turn, shape (k,).
         num_rows: How many rows there are.
 
     Returns:
         Rows that sum to 1, float64, shape (n, num_classes).
     """
-    total = np.float64(0)
-    for one in references:
-        answer = ask(np.full(num_rows, one)).astype(np.float64)
-        total += np.log(np.maximum(answer, MIN_PROBABILITY))
-    return softmax(total / len(references), axis=1)
+    blocks = []
+    for start in range(0, num_rows, ROWS_AT_A_TIME):
+        rows = np.arange(start, min(start + ROWS_AT_A_TIME, num_rows))
+        total = np.float64(0)
+        for one in references:
+            answer = ask(rows, np.full(rows.size, one)).astype(np.float64)
+            total += np.log(np.maximum(answer, MIN_PROBABILITY))
+        blocks.append(softmax(total / len(references), axis=1))
+    return np.concatenate(blocks)
 
 
 def _describe(one: PairedScores, fused: PairedScores) -> dict[str, Any]:

@@ -44,6 +44,7 @@ SEES_NO_LUNG = (BORDER_ONLY, BORDER_THUMBNAIL)
 # Macro AUROC at .001, .01, .1 of 565 radiographs of NIH's, fitted on 1,318 of other
 # patients: .648, .651, .641 (border: .616, .615, .605); on the phantom .738, .793, .824.
 REGULARISATION = 0.01
+ROWS_AT_A_TIME = 4096  # of thumbnails as numbers, twice 2 kB each while they are scaled
 MAX_SOURCES = 20  # a column of more values is not a source but a number or a name
 # A shortcut is called one where the border alone has so much of what the model has
 # above chance, and its interval begins so far above chance: with 14 findings, one of a
@@ -73,7 +74,16 @@ class ThumbnailModel:
         Returns:
             Probabilities of the first label, and scores of each finding.
         """
-        return self.models.predict(_gray(thumbnails, self.cells))[METADATA_ONLY]
+        starts = range(0, max(1, len(thumbnails)), ROWS_AT_A_TIME)
+        blocks = [thumbnails[start : start + ROWS_AT_A_TIME] for start in starts]
+        said = [
+            self.models.predict(_gray(block, self.cells))[METADATA_ONLY]
+            for block in blocks
+        ]
+        answers = [one.probabilities for one in said if one.probabilities is not None]
+        return Prediction(
+            np.concatenate(answers), np.concatenate([one.scores for one in said])
+        )
 
 
 def fit_thumbnails(

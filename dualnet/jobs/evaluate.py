@@ -16,7 +16,8 @@ from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import Evaluation, evaluate
 from dualnet.evaluation.probes import THUMBNAIL
 from dualnet.findings import Vocabulary
-from dualnet.jobs.audit import audit_run, read_pictures, write_audit
+from dualnet.jobs.audit import audit_run, write_audit
+from dualnet.jobs.audit_pictures import read_pictures
 from dualnet.jobs.breakdown import check_joins, read_besides
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.finished import FinishedRun, read_run
