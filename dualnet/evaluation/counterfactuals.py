@@ -162,24 +162,28 @@ def _name_largest(cases: pd.DataFrame) -> list[dict[str, Any]]:
 def _describe_changes(
     class_names: Sequence[str], before: np.ndarray, after: np.ndarray
 ) -> dict[str, Any]:
-    shifts = {
-        "probability": after.astype(np.float64) - before,
-        "logit": _logit(after) - _logit(before),
+    return {
+        name: {
+            "probability": _describe_shift(
+                after[:, column].astype(np.float64) - before[:, column]
+            ),
+            "logit": _describe_shift(
+                _logit(after[:, column]) - _logit(before[:, column])
+            ),
+        }
+        for column, name in enumerate(class_names)
     }
-    blocks: dict[str, Any] = {name: {} for name in class_names}
-    for kind, shift in shifts.items():
-        quantiles = np.quantile(shift, QUANTILES, axis=0)
-        for column, name in enumerate(class_names):
-            blocks[name][kind] = {
-                "mean": float(shift[:, column].mean()),
-                "quantiles": {
-                    f"{share:g}": float(value)
-                    for share, value in zip(
-                        QUANTILES, quantiles[:, column], strict=True
-                    )
-                },
-            }
-    return blocks
+
+
+def _describe_shift(shift: np.ndarray) -> dict[str, Any]:
+    quantiles = np.quantile(shift, QUANTILES)
+    return {
+        "mean": float(shift.mean()),
+        "quantiles": {
+            f"{share:g}": float(value)
+            for share, value in zip(QUANTILES, quantiles, strict=True)
+        },
+    }
 
 
 def _logit(probabilities: np.ndarray) -> np.ndarray:

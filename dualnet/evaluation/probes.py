@@ -24,7 +24,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from dualnet.data.patients import deal_folds
-from dualnet.evaluation.baselines import METADATA_ONLY, Baselines, count_shares
+from dualnet.evaluation.baselines import (
+    METADATA_ONLY,
+    ROWS_AT_A_TIME,
+    Baselines,
+    count_shares,
+)
 from dualnet.evaluation.bootstrap import (
     PatientResamples,
     mean_defined,
@@ -44,7 +49,6 @@ SEES_NO_LUNG = (BORDER_ONLY, BORDER_THUMBNAIL)
 # Macro AUROC at .001, .01, .1 of 565 radiographs of NIH's, fitted on 1,318 of other
 # patients: .648, .651, .641 (border: .616, .615, .605); on the phantom .738, .793, .824.
 REGULARISATION = 0.01
-ROWS_AT_A_TIME = 4096  # of thumbnails as numbers, twice 2 kB each while they are scaled
 MAX_SOURCES = 20  # a column of more values is not a source but a number or a name
 # A shortcut is called one where the border alone has so much of what the model has
 # above chance, and its interval begins so far above chance: with 14 findings, one of a

@@ -30,7 +30,8 @@ class ReadPictures:
 
     Args:
         probabilities: What it says of each radiograph, shape (n, num_classes).
-        features: What its image branch made of each picture, shape (n, k).
+        features: What its image branch made of each picture, in the model's
+            precision, shape (n, k).
         ask: Given encoded metadata and whose picture each row gets, what it says;
             None for a model without a record.
         alone: Its probabilities from the picture alone: `model`, `centre_masked` and
@@ -211,8 +212,6 @@ def _read_image_only(
 
 
 def _flatten(features: Features) -> np.ndarray:
-    """Returns one row a picture; a copy is made only where it must be."""
-    blocks = [
-        one.reshape(len(one), -1).astype(np.float32, copy=False) for one in features
-    ]
+    """Returns one row a picture, in the model's precision; copies only if it must."""
+    blocks = [one.reshape(len(one), -1) for one in features]
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
