@@ -197,8 +197,13 @@ def test_a_model_without_pictures_is_refused(small_phantom: Path, folder: Path) 
 
 @pytest.mark.usefixtures("undrawn")
 def test_any_column_of_a_few_values_is_asked_as_a_source(
-    run: Path, folder: Path
+    run: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr("dualnet.jobs.audit.MAX_PROBED", 16)
+    caplog.set_level("INFO", "dualnet.jobs.audit")
     records = pd.read_csv(run / "records.csv")
     hospital = np.where(np.arange(len(records)) % 2 == 0, "north", "south")
     details = pd.DataFrame({"image_id": records["image_id"], "hospital": hospital})
@@ -209,6 +214,9 @@ def test_any_column_of_a_few_values_is_asked_as_a_source(
     assert list(audit["sources"]) == ["hospital"]  # `source` is nih in every row
     assert set(audit["sources"]["hospital"]["values"]) == {"north", "south"}
     assert any("hospital is told with AUROC" in line for line in audit["lines"])
+    asked = audit["sources"]["hospital"]["num_images"]
+    assert asked <= 16 < audit["num_images"]
+    assert f"hospital asked of {asked} of {audit['num_images']} radio" in caplog.text
 
 
 @pytest.mark.usefixtures("undrawn")

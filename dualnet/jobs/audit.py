@@ -1,7 +1,8 @@
 """`dualnet evaluate --audit`: what the model reads, from one checkpoint."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from dualnet.data.metadata import FIELD_COLUMNS
 from dualnet.data.records import COLUMNS
+from dualnet.data.split import sample_patients
 from dualnet.evaluation.audit import (
     audit_modalities,
 )
@@ -26,6 +28,11 @@ from dualnet.files import write_json
 from dualnet.jobs.audit_pictures import MODEL, ReadPictures
 from dualnet.jobs.finished import FinishedRun
 from dualnet.runs import write_table
+from dualnet.wording import number_of
+
+MAX_PROBED = 20_000  # radiographs: 2 kB each, and again as much while they are scaled
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +136,9 @@ def _probe_sources(
     draws: PatientResamples,
 ) -> dict[str, Any]:
     """Asks for `source`, and any column that the table or the dataset has besides."""
+    drawn = sample_patients(table, num_images=MAX_PROBED, seed=run.config.seed)
+    rows = table["image_id"].isin(drawn["image_id"]).to_numpy()
+    features, draws = features[rows], replace(draws, codes=draws.codes[rows])
     own = set(COLUMNS) - {"source"} | {"part"}
     told = table[[name for name in table.columns if name not in own]]
     details = run.folder.path / "details.csv"
@@ -143,9 +153,16 @@ def _probe_sources(
     found = {}
     for name in told.columns:
         values = told[name].astype("string").fillna("").to_numpy(dtype=str)
-        one = probe_source(features, values, draws, seed=run.config.seed)
+        one = probe_source(features, values[rows], draws, seed=run.config.seed)
         if one is not None:
             found[str(name)] = one
+    if found and len(drawn) < len(table):
+        logger.info(
+            "%s asked of %s of %s",
+            ", ".join(found),
+            f"{len(drawn):,}",
+            number_of(len(table), "radiograph"),
+        )
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dualnet.config import Config
+from dualnet.data.cache import Cache
 from dualnet.data.labels import full_labels, make_targets
 from dualnet.data.split import sample_patients
 from dualnet.evaluation.baselines import Prediction, fit_baselines
@@ -16,7 +17,7 @@ from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import Evaluation, evaluate
 from dualnet.evaluation.probes import THUMBNAIL
 from dualnet.findings import Vocabulary
-from dualnet.jobs.audit import audit_run, write_audit
+from dualnet.jobs.audit import Audit, audit_run, write_audit
 from dualnet.jobs.audit_pictures import read_pictures
 from dualnet.jobs.breakdown import check_joins, read_besides
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
@@ -108,15 +109,9 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         )
     besides = read_besides(run, table, config, tables=tables, adjudicated=adjudicated)
     pictures_alone = read_image_only(image_only, run, table) if image_only else None
-    seen = read_pictures(run, table, stored) if audit else None
-    probabilities = seen.probabilities if seen else predict_rows(run, table, stored)
-    thumbnails = predict_thumbnails(run, table, stored)
-    pictured = {name: one for name, one in thumbnails.items() if name == THUMBNAIL}
-    if pictures_alone is not None:
-        said = predict_rows(pictures_alone, table, stored)
-        pictured[IMAGE_ONLY] = Prediction(said)
-    evaluation = judge(run, table, probabilities, pictured)
-    audited = audit_run(run, table, evaluation, seen, thumbnails) if seen else None
+    evaluation, audited = _judge_pictures(
+        run, table, stored, pictures_alone=pictures_alone, audit=audit
+    )
     evaluation = break_down(evaluation, table, besides)
     evaluation = name_judged(evaluation, run, data)
     own = part or "test" if data is None else data.resolve().name
@@ -166,6 +161,27 @@ def judge(
         resamples=run.config.evaluation.resamples,
         seed=run.config.seed,
     )
+
+
+def _judge_pictures(
+    run: FinishedRun,
+    table: pd.DataFrame,
+    cache: Cache,
+    *,
+    pictures_alone: FinishedRun | None,
+    audit: bool,
+) -> tuple[Evaluation, Audit | None]:
+    """Judges a run, and audits it; what was kept of the pictures goes with the end."""
+    seen = read_pictures(run, table, cache) if audit else None
+    probabilities = seen.probabilities if seen else predict_rows(run, table, cache)
+    thumbnails = predict_thumbnails(run, table, cache)
+    pictured = {name: one for name, one in thumbnails.items() if name == THUMBNAIL}
+    if pictures_alone is not None:
+        said = predict_rows(pictures_alone, table, cache)
+        pictured[IMAGE_ONLY] = Prediction(said)
+    evaluation = judge(run, table, probabilities, pictured)
+    audited = audit_run(run, table, evaluation, seen, thumbnails) if seen else None
+    return evaluation, audited
 
 
 def name_judged(
