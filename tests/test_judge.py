@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from judge_cases import call, judge, predict, quicken
 
-from dualnet.cli import main
 from dualnet.data.readers import read_records
 from dualnet.errors import ConfigError, RecordError
-from dualnet.evaluation import baselines
 from dualnet.findings import NIH
 from dualnet.jobs import table_baselines
-from dualnet.jobs.evaluation_folder import WrittenEvaluation
 from dualnet.jobs.judge import judge_predictions
 from dualnet.jobs.table_baselines import fit_table_baselines
 
@@ -23,55 +21,13 @@ TABLE = "Data_Entry_2017_v2020.csv"
 
 @pytest.fixture(autouse=True)
 def _quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Baselines of two trees: a test takes half the time."""
-    if "real_data" in request.fixturenames:
-        return
-    trees = baselines._trees
-
-    def few_trees(seed: int) -> object:
-        return trees(seed).set_params(max_iter=2)
-
-    monkeypatch.setattr(baselines, "_trees", few_trees)
+    if "real_data" not in request.fixturenames:
+        quicken(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def truth(small_phantom: Path) -> pd.DataFrame:
     return read_records(small_phantom).table
-
-
-def predict(truth: pd.DataFrame, *, softmax: bool = False) -> pd.DataFrame:
-    """Noise that knows a little of the labels, under the columns of others."""
-    names = NIH.class_names if softmax else NIH.findings
-    present = np.array([[name in row for name in names] for row in truth["findings"]])
-    noise = np.random.default_rng(0).random(present.shape)
-    scores = noise * 0.7 + 0.3 * present
-    if softmax:
-        scores /= scores.sum(axis=1, keepdims=True)
-    columns = {f"prob_{name}": scores[:, i] for i, name in enumerate(names)}
-    return pd.DataFrame({"Image Index": truth["image_id"], **columns})
-
-
-def write(predictions: pd.DataFrame, folder: Path) -> Path:
-    file = folder / "preds.csv"
-    predictions.to_csv(file, index=False, na_rep="nan")
-    return file
-
-
-def call(predictions: pd.DataFrame, truth: Path, folder: Path, *words: str) -> int:
-    """The command's exit status."""
-    file, out = write(predictions, folder), folder / "out"
-    return main(["judge", str(file), str(truth), "--out", str(out), *words])
-
-
-def judge(
-    predictions: pd.DataFrame, truth: Path, folder: Path, **options: object
-) -> WrittenEvaluation:
-    return judge_predictions(
-        write(predictions, folder),
-        truth,
-        folder / "out",
-        **{"resamples": 20, **options},
-    )
 
 
 def test_folder_holds_what_an_evaluation_leaves(
@@ -87,6 +43,7 @@ def test_folder_holds_what_an_evaluation_leaves(
         "figures/roc.png",
         "figures/reliability.png",
         "figures/comparison.png",
+        "figures/subgroups.png",
     }
     metrics = json.loads((judged.folder / "metrics.json").read_text())
     assert metrics["num_images"] == 90
@@ -224,7 +181,7 @@ def test_single_patient_is_judged_without_metadata(
     metrics = judged.evaluation.metrics
     assert metrics["num_patients"] == 1
     assert list(metrics["baselines"]) == ["class_prior", "majority"]
-    assert metrics["notes"][-1].endswith(
+    assert metrics["notes"][2].endswith(
         "No metadata-only baseline: too few patients to fit on."
     )
     assert metrics["model"]["macro"]["auroc_interval"]["low"] is None
@@ -281,7 +238,10 @@ def test_dataset_without_metadata_has_no_such_baseline(tmp_path: Path) -> None:
     predictions = pd.DataFrame({"id": range(60), "Pneumonia": scores})
     judged = judge(predictions, tmp_path / "truth.csv", tmp_path)
     assert list(judged.evaluation.metrics["baselines"]) == ["class_prior", "majority"]
-    assert "the truth table tells none" in judged.evaluation.metrics["notes"][-1]
+    notes = judged.evaluation.metrics["notes"]
+    assert "the truth table tells none" in notes[2]
+    assert notes[3] == "No subgroups by view, sex, age, visit: the truth does not tell."
+    assert judged.evaluation.metrics["subgroups"]["groupings"] == []
 
 
 def hospital(num_patients: int, *, start: int = 0) -> pd.DataFrame:

@@ -69,6 +69,17 @@ def test_a_shown_gap_is_a_filled_mark(metrics: dict[str, Any]) -> None:
     assert len(filled_marks(plot_subgroups(two), 0)) == 2
 
 
+def test_a_score_that_nobody_has_is_no_panel(metrics: dict[str, Any]) -> None:
+    none = copy.deepcopy(metrics)
+    none["subgroups"]["all"]["predicted_minus_prevalence"]["value"] = None
+    assert [
+        panel.get_title().split("\n")[0] for panel in plot_subgroups(none).axes
+    ] == [
+        "Macro AUROC",
+        "Under-diagnosis:",
+    ]
+
+
 def test_an_undefined_score_says_so(metrics: dict[str, Any]) -> None:
     none = copy.deepcopy(metrics)
     group = none["subgroups"]["groupings"][0]["groups"][0]

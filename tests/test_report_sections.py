@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from report_cases import judge_tiny
 
-from dualnet.plots.report import audit, groups, scores, thresholds
+from dualnet.plots.report import audit, groups, scores, thresholds, uncalibrated
 from dualnet.plots.report.contents import make_sections
 from dualnet.plots.report.heading import make_heading
 
@@ -121,6 +121,10 @@ def test_calibration_is_told_where_it_was_fitted(metrics: dict[str, Any]) -> Non
     assert section.tables[0].rows[0][-1] == "-.500 [+.500, +.750]"
     none = {"fitted_on": None, "reason": "too few patients"}
     assert thresholds.make_calibration({**metrics, "calibration": none}) is None
+    said = uncalibrated.make_uncalibrated({**metrics, "calibration": none})
+    assert said is not None
+    assert said.paragraphs == ("Not calibrated: too few patients.",)
+    assert uncalibrated.make_uncalibrated({**metrics, "calibration": found}) is None
 
 
 def group(name: str, macro: float | None, gap: dict[str, Any] | None) -> dict[str, Any]:
@@ -142,6 +146,7 @@ def test_subgroups_have_their_gap_and_what_was_left_out(
     gap = {"macro_auroc": {"difference": -0.125, **ENDS}}
     found = {
         "all": group("all", 0.7, None),
+        "called_negative_by": "prevalence_matched",
         "groupings": [
             {
                 "name": "view",
@@ -152,6 +157,10 @@ def test_subgroups_have_their_gap_and_what_was_left_out(
     }
     section = groups.make_subgroups({**metrics, "subgroups": found})
     assert section is not None
+    assert section.paragraphs[1] == (
+        "Said to have none: No Finding as no finding reaches its prevalence-matched "
+        "threshold."
+    )
     table = section.tables[0]
     assert [row[0] for row in table.rows] == ["all", "view PA", "view AP"]
     assert table.rows[1][1:] == [

@@ -98,6 +98,12 @@ def judge(  # noqa: PLR0913 - one argument an option
     logits: Annotated[
         bool, typer.Option("--logits", help="No probabilities: judge the order only.")
     ] = False,
+    validation: Annotated[
+        Path | None,
+        typer.Option(help="Predictions of others: fit temperature and thresholds."),
+    ] = None,
+    join: Join = None,
+    adjudicated: AdjudicatedTable = None,
     resamples: Annotated[
         int | None, typer.Option(min=20, help="Draws of patients; none: 1000.")
     ] = None,
@@ -116,6 +122,9 @@ def judge(  # noqa: PLR0913 - one argument an option
         prefix=prefix,
         columns=columns,
         logits=logits,
+        validation=validation,
+        joins=join or (),
+        adjudicated=adjudicated,
         resamples=resamples,
         seed=seed,
     )

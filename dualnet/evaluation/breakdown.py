@@ -9,9 +9,10 @@ import pandas as pd
 
 from dualnet.evaluation.adjudicated import score_adjudicated
 from dualnet.evaluation.bootstrap import PatientResamples, resample_patients
-from dualnet.evaluation.calibration import Calibration
+from dualnet.evaluation.calibration import SOFTMAX, Calibration
 from dualnet.evaluation.calibration_error import score_calibration
 from dualnet.evaluation.evaluate import Evaluation
+from dualnet.evaluation.finding_calibration import score_finding_calibration
 from dualnet.evaluation.gaps import CORRECTION, describe_gaps, list_gaps
 from dualnet.evaluation.groupings import (
     Grouping,
@@ -19,7 +20,11 @@ from dualnet.evaluation.groupings import (
     group_by_record,
 )
 from dualnet.evaluation.label_report import score_label_places
-from dualnet.evaluation.operating_points import score_operating_points
+from dualnet.evaluation.operating_points import (
+    PREVALENCE_MATCHED,
+    match_prevalence,
+    score_operating_points,
+)
 from dualnet.evaluation.plain_values import plain_values
 from dualnet.evaluation.resampling import keep_draws
 from dualnet.evaluation.subgroup_scores import JudgedRows
@@ -115,12 +120,17 @@ def _score_calibrated(
     """Scores temperature and operating points; those that were scored before stay."""
     calibration, truth = besides.calibration, evaluation.truth
     points = evaluation.metrics.get("operating_points", {})
-    probabilities = evaluation.model.probabilities
-    if calibration is None or probabilities is None:
+    if calibration is None:
         none = {"fitted_on": None, "reason": besides.uncalibrated}
         return {"calibration": none, "operating_points": points}
     thresholds = {rule: calibration.thresholds(rule) for rule in RULES}
-    calibrated = calibration.apply(probabilities)
+    said = _said(evaluation)
+    calibrated = calibration.apply(said)
+    score = (
+        score_calibration
+        if calibration.activation == SOFTMAX
+        else score_finding_calibration
+    )
     return {
         "calibration": {
             "fitted_on": {
@@ -131,7 +141,7 @@ def _score_calibrated(
             "activation": calibration.activation,
             "temperatures": calibration.temperatures.tolist(),
             "chosen_points": calibration.as_dict()["operating_points"],
-            **score_calibration(truth, probabilities, calibration, draws),
+            **score(truth, said, calibration, draws),
         },
         "operating_points": {
             **points,
@@ -148,14 +158,16 @@ def _score_groups(
     groupings: Sequence[Grouping],
     draws: PatientResamples,
 ) -> dict[str, Any]:
-    probabilities = evaluation.model.probabilities
-    if besides.calibration is not None and probabilities is not None:
-        probabilities = besides.calibration.apply(probabilities)
-    called, rule = _call_negative(evaluation, probabilities, besides.calibration)
+    model, calibration = evaluation.model, besides.calibration
+    said = _said(evaluation)
+    if calibration is not None:
+        said = calibration.apply(said)
+    called, rule = _call_negative(evaluation, said, calibration)
     judged = JudgedRows(
         truth=evaluation.truth,
-        scores=evaluation.model.scores,
-        probabilities=probabilities,
+        scores=model.scores,
+        probabilities=None if model.probabilities is None else said,
+        finding_probabilities=said if model.are_probabilities else None,
         called_negative=called,
     )
     return {
@@ -168,29 +180,41 @@ def _score_groups(
     }
 
 
+def _said(evaluation: Evaluation) -> np.ndarray:
+    """Returns what the model says of each class: one answer a radiograph, or scores."""
+    model = evaluation.model
+    return model.scores if model.probabilities is None else model.probabilities
+
+
 def _call_negative(
     evaluation: Evaluation,
-    probabilities: np.ndarray | None,
+    said: np.ndarray,
     calibration: Calibration | None,
-) -> tuple[np.ndarray | None, str | None]:
+) -> tuple[np.ndarray, str]:
     """Says which rows are said to have no finding, and by what.
 
     By the operating point of that class where there is one: a softmax in which more
     than half are without finding has it as the likeliest class of most of the sick.
+    A model without one answer a radiograph calls nothing where no finding reaches the
+    threshold at which as many are called as have it.
 
     Returns:
-        bool, shape (n,), and `operating_point` or `likeliest_class`; None where there
-        is no one answer a radiograph.
+        bool, shape (n,), and `operating_point`, `likeliest_class` or
+        `prevalence_matched`.
     """
-    if probabilities is None:
-        return None, None
     truth = evaluation.truth
     negative = truth.class_names.index(truth.vocabulary.negative)
     if calibration is not None:
         threshold = calibration.thresholds(YOUDEN)[negative]
         if not np.isnan(threshold):
-            return probabilities[:, negative] >= threshold, OPERATING_POINT
-    return probabilities.argmax(axis=1) == negative, LIKELIEST
+            return said[:, negative] >= threshold, OPERATING_POINT
+    if evaluation.model.probabilities is None:
+        findings = truth.is_finding
+        scores = said[:, findings]
+        thresholds = match_prevalence(truth.labels[:, findings], scores)
+        called = np.asarray((scores >= thresholds).any(axis=1))
+        return ~called, PREVALENCE_MATCHED
+    return said.argmax(axis=1) == negative, LIKELIEST
 
 
 def _score_labels(

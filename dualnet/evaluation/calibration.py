@@ -249,7 +249,8 @@ def _fit_sigmoid(
     present: np.ndarray, logits: np.ndarray, patient_ids: np.ndarray
 ) -> float:
     counts = _count(present, patient_ids)
-    if min(counts["patients_positive"], counts["patients_negative"]) < MIN_PATIENTS:
+    few = min(counts["patients_positive"], counts["patients_negative"]) < MIN_PATIENTS
+    if few or np.isnan(logits).any():  # a class may have no score
         return 1.0
     towards = np.where(present, logits, -logits)
 

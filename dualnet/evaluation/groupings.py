@@ -9,6 +9,7 @@ import pandas as pd
 AGE_EDGES = (0, 20, 40, 60, 80, np.inf)  # years; the bands of Seyyed-Kalantari et al.
 AGE_BANDS = ("<20", "20-39", "40-59", "60-79", "80+")
 UNKNOWN = -1
+RECORD_GROUPINGS = ("view", "sex", "age", "visit")  # what `group_by_record` parts by
 
 
 @dataclass(frozen=True, kw_only=True)

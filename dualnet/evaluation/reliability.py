@@ -148,6 +148,23 @@ def expected_calibration_error(bins: list[dict[str, float | int | None]]) -> flo
     return float((count * np.abs(said - there)).sum() / count.sum())
 
 
+def mean_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Averages the calibration errors of some findings.
+
+    Args:
+        labels: Whether each row has each finding, bool, shape (n, findings).
+        probabilities: In [0, 1], same shape.
+
+    Returns:
+        In [0, 1]; NaN where there is no row or no finding.
+    """
+    errors = [
+        expected_calibration_error(reliability_bins(present, column))
+        for present, column in zip(labels.T, probabilities.T, strict=True)
+    ]
+    return float(mean_defined(np.array([errors], dtype=np.float64))[0])
+
+
 def _describe(means: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for row, name in enumerate(ROW_SCORES):

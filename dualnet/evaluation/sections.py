@@ -15,6 +15,11 @@ from dualnet.training.selection import MIN_PATIENTS
 from dualnet.wording import number_of
 
 WIDEST = 21  # characters of a group's name
+CALLED_NEGATIVE = {  # by what a radiograph is said to have no finding
+    "operating_point": "at its operating point",
+    "likeliest_class": "as the likeliest class",
+    "prevalence_matched": "as no finding reaches its prevalence-matched threshold",
+}
 
 
 def subgroup_table(metrics: Mapping[str, Any]) -> list[list[str]]:
@@ -112,11 +117,9 @@ def label_lines(metrics: Mapping[str, Any]) -> list[str]:
 
 def subgroup_note(metrics: Mapping[str, Any]) -> str:
     """Says how the columns of `subgroup_table` are meant."""
-    by = {
-        "operating_point": "at its operating point",
-        "likeliest_class": "as the likeliest class",
-        None: "(undefined: no one answer a radiograph)",
-    }[metrics["subgroups"]["called_negative_by"]]
+    by = CALLED_NEGATIVE[metrics["subgroups"]["called_negative_by"]]
+    answers = metrics["model"]["first_label"]["undefined_because"] is None
+    error = "" if answers else " ECE: mean of the findings'."
     unknown = [
         f"{one['num_unknown']:,} of unknown {one['name']}"
         for one in metrics["subgroups"]["groupings"]
@@ -125,7 +128,7 @@ def subgroup_note(metrics: Mapping[str, Any]) -> str:
     return (
         f"sick: share with any finding; missed: share of the sick said to be "
         f'"{metrics["negative"]}" {by}; AUROC: mean of the findings that at least '
-        f"{MIN_PATIENTS} patients have, for the gap on both sides."
+        f"{MIN_PATIENTS} patients have, for the gap on both sides.{error}"
         + (f" Left out: {', '.join(unknown)}." if unknown else "")
     )
 

@@ -39,13 +39,22 @@ class JudgedRows:
             num_classes); None where there is no one answer a radiograph: what is made
             of them is undefined then.
         called_negative: Whether a row is said to have no finding, bool, shape (n,);
-            None with `probabilities`.
+            None: not known, and the under-diagnosis rate undefined.
+        finding_probabilities: Of each class being among the labels, NaN where the
+            model gives none, shape (n, num_classes); None: `probabilities`.
     """
 
     truth: Truth
     scores: np.ndarray
     probabilities: np.ndarray | None
     called_negative: np.ndarray | None
+    finding_probabilities: np.ndarray | None = None
+
+    @property
+    def said(self) -> np.ndarray | None:
+        """Probabilities of each class, with one answer a radiograph or without."""
+        apart = self.finding_probabilities
+        return self.probabilities if apart is None else apart
 
     @property
     def sick(self) -> np.ndarray:
@@ -147,10 +156,11 @@ def _row_columns(judged: JudgedRows) -> np.ndarray:
     truth, sick = judged.truth, judged.sick
     columns = np.full((truth.num_images, 4 + CALIBRATION_BINS), np.nan)
     columns[:, 0], columns[:, 1] = 1, sick
-    if judged.probabilities is not None and judged.called_negative is not None:
+    if judged.called_negative is not None:
+        columns[:, 3] = sick & judged.called_negative
+    if judged.probabilities is not None:
         negative = truth.class_names.index(truth.vocabulary.negative)
         columns[:, 2] = 1 - judged.probabilities[:, negative].astype(np.float64)
-        columns[:, 3] = sick & judged.called_negative
         columns[:, 4:] = row_calibration(truth, judged.probabilities)
     return columns
 

@@ -15,8 +15,10 @@ from dualnet.evaluation.bootstrap import (
     mean_defined,
 )
 from dualnet.evaluation.groupings import UNKNOWN, Grouping
+from dualnet.evaluation.reliability import mean_calibration_error
 from dualnet.evaluation.resampled import Resampled
 from dualnet.evaluation.subgroup_scores import (
+    CALIBRATION_ERROR,
     MACRO_AUROC,
     PREDICTED_MINUS_PREVALENCE,
     ROW_MEASURES,
@@ -45,15 +47,17 @@ def score_subgroups(
         `group`, `num_images`, `num_patients`, `num_with_finding`; `prevalence` (of
         any finding), `macro_auroc` (mean of the `num_findings` that at least
         `MIN_PATIENTS` patients of the group have and lack: one patient's Hernia would
-        decide as much as a hundred Effusions), `predicted_minus_prevalence` (mean of 1 - P(no finding), minus
-        the prevalence), `expected_calibration_error` and `under_diagnosis` (share of
-        the rows with a finding that are said to have none), each a `value` with its
-        `interval`; `findings`, for each class `n_positive`, `prevalence`,
-        `mean_predicted`, `auroc` and its interval; and `gaps`, group minus rest, of
-        `GAPS` and of each finding's AUROC; the macro's is of the findings
-        that enough patients of both sides have and lack. NaN where undefined; no
-        interval where fewer than `MIN_PATIENTS` patients are in a group, or of its
-        sick are on either side of the under-diagnosis rate.
+        decide as much as a hundred Effusions), `predicted_minus_prevalence` (mean of
+        1 - P(no finding), minus the prevalence), `expected_calibration_error` (of the
+        likeliest class; without one answer a radiograph the mean of the findings',
+        which has no interval) and `under_diagnosis` (share of the rows with a finding
+        that are said to have none), each a `value` with its `interval`; `findings`,
+        for each class `n_positive`, `prevalence`, `mean_predicted`, `auroc` and its
+        interval; and `gaps`, group minus rest, of `GAPS` and of each finding's AUROC;
+        the macro's is of the findings that enough patients of both sides have and
+        lack. NaN where undefined; no interval where fewer than `MIN_PATIENTS`
+        patients are in a group, or of its sick are on either side of the
+        under-diagnosis rate.
 
     Reference:
         Seyyed-Kalantari et al., Underdiagnosis bias of artificial intelligence
@@ -116,8 +120,8 @@ def _describe(judged: JudgedRows, scored: MaskScores) -> dict[str, Any]:
     truth, rows = judged.truth, scored.rows
     labels = truth.labels[rows]
     predicted = np.full(len(truth.class_names), np.nan)
-    if judged.probabilities is not None and rows.any():
-        predicted = judged.probabilities[rows].mean(axis=0, dtype=np.float64)
+    if judged.said is not None and rows.any():
+        predicted = judged.said[rows].mean(axis=0, dtype=np.float64)
     (macro,) = _describe_values(_mean(scored.aurocs, scored.fit))
     aurocs = scored.aurocs.describe("auroc")
     return {
@@ -126,6 +130,7 @@ def _describe(judged: JudgedRows, scored: MaskScores) -> dict[str, Any]:
         "num_with_finding": int(judged.sick[rows].sum()),
         MACRO_AUROC: {**macro, "num_findings": int(scored.fit.sum())},
         **dict(zip(ROW_MEASURES, _describe_values(scored.values), strict=True)),
+        **_finding_error(judged, rows),
         "findings": {
             name: {
                 "n_positive": int(labels[:, place].sum()),
@@ -136,6 +141,17 @@ def _describe(judged: JudgedRows, scored: MaskScores) -> dict[str, Any]:
             for place, name in enumerate(truth.class_names)
         },
     }
+
+
+def _finding_error(judged: JudgedRows, rows: np.ndarray) -> dict[str, Any]:
+    """Scores probabilities of the findings apart, where there is no one answer."""
+    if judged.probabilities is not None or judged.said is None:
+        return {}
+    labels, scored = judged.truth.labels[rows], judged.truth.is_finding
+    error = mean_calibration_error(labels[:, scored], judged.said[rows][:, scored])
+    # resampling moves it up only: it has no interval
+    undefined = Resampled(np.array([error]), np.full((1, 1), np.nan))
+    return {CALIBRATION_ERROR: _describe_values(undefined)[0]}
 
 
 def _describe_values(scores: Resampled) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ def choose_operating_points(
 
     Args:
         present: Whether each row has the class, bool, shape (n,).
-        scores: The higher the likelier, shape (n,).
+        scores: The higher the likelier, shape (n,); NaN: no point.
         patient_ids: Whose the rows are, shape (n,).
 
     Returns:
@@ -77,7 +77,8 @@ def choose_operating_points(
     Reference:
         Youden, Index for rating diagnostic tests, Cancer 3(1), 1950.
     """
-    reason = _too_few(present, patient_ids)
+    no_score = bool(np.isnan(scores).any())
+    reason = "no score is given" if no_score else _too_few(present, patient_ids)
     if reason:
         return {rule: _none(reason) for rule in RULES}
     levels, called_right, called_wrong = _count_called(present, scores)

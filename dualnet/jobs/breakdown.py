@@ -1,53 +1,21 @@
-"""What an evaluation is broken down by: calibration, joined tables, radiologists."""
+"""What a run's evaluation is broken down by: calibration, other tables, label rule."""
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from dualnet.config import Config
-from dualnet.data.adjudicated import (
-    align_adjudicated,
-    find_adjudicated,
-    read_adjudicated,
-)
-from dualnet.data.joined_columns import JoinedColumns, parse_join, read_joined
-from dualnet.errors import ConfigError
-from dualnet.evaluation.adjudicated import CLASSES
-from dualnet.evaluation.breakdown import Adjudicated, Besides
+from dualnet.evaluation.breakdown import Besides
 from dualnet.evaluation.calibration import Calibration
 from dualnet.evaluation.label_report import count_dropped
 from dualnet.jobs.calibrate import PART, read_or_fit_calibration
 from dualnet.jobs.finished import FinishedRun
-from dualnet.wording import number_of
+from dualnet.jobs.other_tables import Join, read_tables
 
 logger = logging.getLogger(__name__)
-
-Join = tuple[Path, tuple[str, ...]]
-
-
-def check_joins(joins: Sequence[str]) -> list[Join]:
-    """Checks the words of `--join` before anything slow is done.
-
-    Args:
-        joins: Each `TABLE` or `TABLE:column,column`.
-
-    Returns:
-        The tables, and the columns that are wanted of each.
-
-    Raises:
-        ConfigError: If a table is no file.
-    """
-    tables = [parse_join(text) for text in joins]
-    for file, _ in tables:
-        if not file.is_file():
-            raise ConfigError(
-                f"--join: must name a CSV file. Received: {file}, no such file. "
-                "Write TABLE or TABLE:column,column."
-            )
-    return tables
 
 
 def read_besides(
@@ -70,25 +38,21 @@ def read_besides(
     Returns:
         What is known besides the records. What a table lacks is logged.
     """
-    image_ids = table["image_id"].tolist()
-    joined = [read_joined(file, columns, image_ids) for file, columns in tables]
-    for one in joined:
-        logger.info("%s", one.line)
-    asked = _adjudicate(adjudicated, image_ids, run, config)
+    said = read_tables(
+        table, run.vocabulary, config.data.path, tables=tables, adjudicated=adjudicated
+    )
     calibration, reason = _calibrate(run, table, config)
     rule = run.config.training.label_rule
     parts = {
         "train": run.records[run.records["part"] == "train"],
         "+".join(sorted(table["part"].unique())): table,
     }
-    return Besides(
+    return replace(
+        said,
         calibration=calibration,
         uncalibrated=reason,
-        columns=_name_columns(joined),
-        joined=[_count_joined(one) for one in joined],
         label_rule=rule,
         dropped=count_dropped(parts, run.vocabulary, rule),
-        adjudicated=asked,
     )
 
 
@@ -103,46 +67,3 @@ def _calibrate(
     if reason:
         logger.info("not calibrated: %s", reason)
     return calibration, reason
-
-
-def _name_columns(joined: Sequence[JoinedColumns]) -> dict[str, list[str]]:
-    """Names columns as their tables do; with the table's name where two share one."""
-    names = [name for one in joined for name in one.columns]
-    return {
-        name if names.count(name) == 1 else f"{one.file.stem} {name}": values
-        for one in joined
-        for name, values in one.columns.items()
-    }
-
-
-def _count_joined(one: JoinedColumns) -> dict[str, Any]:
-    return {
-        "file": one.file.name,
-        "columns": list(one.columns),
-        "left_out": list(one.left_out),
-        "num_matched": one.num_matched,
-        "num_without_row": one.num_images - one.num_matched,
-        "num_rows_unused": one.num_rows_unused,
-    }
-
-
-def _adjudicate(
-    file: Path | None, image_ids: Sequence[str], run: FinishedRun, config: Config
-) -> Adjudicated | None:
-    """Looks radiographs up in the radiologists' table, if there is one for them."""
-    classes = {name for names in CLASSES.values() for name in names}
-    found = file
-    if file is None and classes & {*run.vocabulary.class_names}:
-        found = find_adjudicated(config.data.path)
-    if found is None:
-        return None
-    answers = read_adjudicated(found)
-    matched, answers_here = align_adjudicated(answers, image_ids)
-    logger.info(
-        "%s: labels of %s, %s of the %s judged",
-        found.name,
-        number_of(len(answers), "radiograph"),
-        f"{int(matched.sum()):,}",
-        f"{len(image_ids):,}",
-    )
-    return Adjudicated(file=found.name, matched=matched, answers=answers_here)

@@ -19,7 +19,7 @@ from dualnet.evaluation.probes import THUMBNAIL
 from dualnet.findings import Vocabulary
 from dualnet.jobs.audit import Audit, audit_run, write_audit
 from dualnet.jobs.audit_pictures import read_pictures
-from dualnet.jobs.breakdown import check_joins, read_besides
+from dualnet.jobs.breakdown import read_besides
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.finished import FinishedRun, read_run
 from dualnet.jobs.image_only import IMAGE_ONLY, read_image_only
@@ -30,6 +30,7 @@ from dualnet.jobs.judged import (
     settle_pictures,
 )
 from dualnet.jobs.model_card import write_model_card
+from dualnet.jobs.other_tables import check_joins
 from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import describe_dataset, keep_cached, prepare
 from dualnet.jobs.thumbnails import predict_thumbnails

@@ -1,26 +1,37 @@
 """`dualnet judge`: anybody's predictions, judged as a run of ours is."""
 
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from typing import Any
 
 from dualnet.config import EvaluationConfig
 from dualnet.data.readers import read_records
-from dualnet.data.readers.prediction_table import PredictionTable, read_predictions
 from dualnet.data.readers.records_file import read_records_file
 from dualnet.data.records import RecordSet
-from dualnet.errors import ConfigError, RecordError
+from dualnet.errors import ConfigError
+from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import evaluate
-from dualnet.evaluation.prediction import Prediction
-from dualnet.evaluation.truth import SUM_TOLERANCE
+from dualnet.evaluation.groupings import RECORD_GROUPINGS, group_by_record
 from dualnet.findings import Vocabulary
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
+from dualnet.jobs.matched import MatchedPredictions, PredictionWords, read_matched
+from dualnet.jobs.other_tables import check_joins, read_tables
 from dualnet.jobs.sources import describe_dataset
-from dualnet.jobs.table_baselines import fit_table_baselines
-from dualnet.wording import format_number, number_of
+from dualnet.jobs.table_baselines import TableBaselines, fit_table_baselines
+from dualnet.jobs.validated import (
+    NOT_GIVEN,
+    FittedCalibration,
+    check_validation,
+    read_validation,
+)
+
+NOT_KNOWN = (
+    "Not known of predictions: whether the model was trained on these patients, and what "
+    "its label rule dropped. Not judged, as no model and no picture is read: what it "
+    "reads (dualnet evaluate --audit), and a baseline of 16 by 16 pixels."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +47,9 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
     prefix: str | None = None,
     columns: Path | None = None,
     logits: bool = False,
+    validation: Path | None = None,
+    joins: Sequence[str] = (),
+    adjudicated: Path | None = None,
     resamples: int | None = None,
     seed: int = 0,
 ) -> WrittenEvaluation:
@@ -52,6 +66,12 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
         prefix: Of the predictions' columns of the classes; none: found out.
         columns: A YAML file that maps these columns instead.
         logits: Whether the scores are no probabilities.
+        validation: The model's predictions of other patients of the truth, on which
+            temperature and operating points are fitted; none: they are not.
+        joins: Tables whose columns part radiographs into groups, each `TABLE` or
+            `TABLE:column,column`.
+        adjudicated: Radiologists' labels of some of NIH's radiographs; none: as they
+            lie in the truth's folder.
         resamples: How often patients are drawn for the intervals; none: as `evaluate`.
         seed: Decides the draws, the folds and the baselines.
 
@@ -60,56 +80,50 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
 
     Raises:
         ConfigError: If `out` is a file.
-        RecordError: If no radiograph has both a prediction and truth.
     """
     if out.exists() and not out.is_dir():
         raise ConfigError(
             f"--out: must be a folder. Received: the file {str(out)!r}. Name another."
         )
-    records = _read_truth(truth, format=format, mapping=mapping)
-    table = read_predictions(
-        predictions,
-        records.vocabulary,
-        id_column=id_column,
-        prefix=prefix,
-        columns=columns,
-        logits=logits,
+    check_validation(validation, logits=logits)
+    tables = check_joins(joins)
+    words = PredictionWords(
+        id_column=id_column, prefix=prefix, columns=columns, logits=logits
     )
-    notes = _describe_columns(table, records.vocabulary, predictions.name)
-    matched = _match(table, records, predictions=predictions, truth=truth)
-    judged = records.table.iloc[matched.rows].reset_index(drop=True)
-    model = _make_prediction(table, matched.found, logits=logits)
-    baselines = fit_table_baselines(
-        judged,
-        records.table.loc[~records.table.index.isin(matched.rows)],
+    records = _read_truth(truth, format=format, mapping=mapping)
+    judged = read_matched(predictions, records, words, truth=truth)
+    folder = truth if truth.is_dir() else truth.parent
+    besides = read_tables(
+        judged.records,
         records.vocabulary,
-        answers=model.probabilities is not None,
+        folder,
+        tables=tables,
+        adjudicated=adjudicated,
+    )
+    fitted = read_validation(validation, judged, records, words, truth=truth)
+    besides = replace(
+        besides, calibration=fitted and fitted.calibration, uncalibrated=NOT_GIVEN
+    )
+    baselines = fit_table_baselines(
+        judged.records,
+        records.table.loc[~records.table.index.isin(judged.rows)],
+        records.vocabulary,
+        answers=judged.prediction.probabilities is not None,
         seed=seed,
     )
-    notes += [matched.note, baselines.note]
+    notes = _list_notes(judged, fitted, records, baselines)
     for note in notes:
         logger.info("%s", note)
     evaluation = evaluate(
-        judged,
-        model,
+        judged.records,
+        judged.prediction,
         vocabulary=records.vocabulary,
         baselines=baselines.predictions,
         resamples=resamples or EvaluationConfig().resamples,
         seed=seed,
     )
-    dataset = describe_dataset(truth if truth.is_dir() else truth.parent)
-    told = {
-        "about": {
-            "model": predictions.name,
-            "data": dataset["name"],
-            "phantom": dataset["phantom"],
-        },
-        "notes": notes,
-        "judged_files": {predictions.name: table.digest, **records.digests},
-        "judged_columns": dict(table.columns),
-        "judged_rows": matched.counts,
-        "baselines_fitted_on": baselines.fitted_on,
-    }
+    evaluation = break_down(evaluation, judged.records, besides)
+    told = {"notes": notes, **_tell(judged, fitted, records, baselines, folder)}
     evaluation = replace(evaluation, metrics={**evaluation.metrics, **told})
     return write_evaluation(out, evaluation)
 
@@ -123,101 +137,60 @@ def _read_truth(truth: Path, *, format: str | None, mapping: str | None) -> Reco
     return records
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Matched:
-    """Which rows have both a prediction and truth.
-
-    Args:
-        rows: Their positions in the records, in the order of the predictions.
-        found: Their positions in the predictions.
-        counts: What was matched and what was not, for the metrics.
-        note: The same as a sentence.
-    """
-
-    rows: np.ndarray
-    found: np.ndarray
-    counts: dict[str, int]
-    note: str
-
-
-def _match(
-    table: PredictionTable, records: RecordSet, *, predictions: Path, truth: Path
-) -> _Matched:
-    known = pd.Index(records.table["image_id"])
-    positions = known.get_indexer(pd.Index(table.image_ids))
-    by_name = bool((positions < 0).all())
-    if by_name:  # published tables often hold paths
-        names = [
-            name.replace("\\", "/").rpartition("/")[2]
-            for name in table.image_ids.tolist()
-        ]
-        positions = known.get_indexer(pd.Index(names))
-    found = np.flatnonzero(positions >= 0)
-    if not found.size:
-        raise RecordError(
-            f"{predictions.name}: at least one radiograph must be in {truth}. "
-            f"Received: 0 of {len(table.image_ids):,}; the first is "
-            f"{table.image_ids[0][:60]!r}, the truth's first is {str(known[0])[:60]!r}. "
-            "Name the column of the radiographs with --id-column, or another truth."
-        )
-    rows = positions[found]
-    if np.unique(rows).size < rows.size:
-        raise RecordError(
-            f"{predictions.name}: each radiograph must stand once. Received: "
-            f"{rows.size - np.unique(rows).size:,} of the file names twice, in several "
-            "folders. Give the names that the truth has."
-        )
-    counts = {
-        "predictions": len(table.image_ids),
-        "without_truth": len(table.image_ids) - found.size,
-        "truth": len(known),
-        "without_prediction": len(known) - found.size,
-        "judged": found.size,
-    }
-    note = (
-        f"{found.size:,} of {number_of(len(table.image_ids), 'prediction')} judged, "
-        f"{counts['without_truth']:,} without truth; {counts['without_prediction']:,} of "
-        f"{number_of(len(known), 'row')} of the truth without a prediction"
-        f"{'; matched by file name, without its folder' if by_name else ''}."
-    )
-    return _Matched(rows=rows, found=found, counts=counts, note=note)
-
-
-def _describe_columns(
-    table: PredictionTable, vocabulary: Vocabulary, where: str
+def _list_notes(
+    judged: MatchedPredictions,
+    fitted: FittedCalibration | None,
+    records: RecordSet,
+    baselines: TableBaselines,
 ) -> list[str]:
-    """Says what was read, what is absent and what was not used."""
-    shown = next(iter(table.columns.values()))
-    absent = f"; no column of {', '.join(table.unscored)}" if table.unscored else ""
-    unused = f"; not used: {', '.join(table.unused)}" if table.unused else ""
+    """Says what was read, left out and fitted on, and what cannot be said."""
+    parted = {grouping.name for grouping in group_by_record(judged.records)}
+    absent = [name for name in RECORD_GROUPINGS if name not in parted]
+    none = f"No subgroups by {', '.join(absent)}: the truth does not tell."
     return [
-        f"{where}: {len(table.columns)} of {len(vocabulary.class_names)} classes, from "
-        f"{shown} on{absent}{unused}."
+        _describe_columns(judged, records.vocabulary),
+        judged.note,
+        *([fitted.note] if fitted else []),
+        baselines.note,
+        *([none] if absent else []),
+        NOT_KNOWN,
     ]
 
 
-def _make_prediction(
-    table: PredictionTable, found: np.ndarray, *, logits: bool
-) -> Prediction:
-    """Takes the scores as a softmax where they are one, else as a score a finding."""
-    scores = table.scores[found]
-    if logits:
-        why = "the scores are no probabilities; only their order is judged"
-    elif table.unscored:
-        why = f"the model gives no probability of {', '.join(table.unscored)}"
-    else:
-        sums = scores.sum(axis=1)
-        if (np.abs(sums - 1) <= SUM_TOLERANCE).all():
-            return Prediction(scores)
-        why = (
-            "the model gives one probability a class, which sum to "
-            f"{format_number(sums.min(), digits=2)} to "
-            f"{format_number(sums.max(), digits=2)}, not one answer a radiograph"
-        )
-    return Prediction(
-        None,
-        scores,
-        are_probabilities=not logits,
-        unscored=table.unscored,
-        why_no_answer=why,
+def _describe_columns(judged: MatchedPredictions, vocabulary: Vocabulary) -> str:
+    """Says what was read, what is absent and what was not used."""
+    shown = next(iter(judged.columns.values()))
+    unscored = judged.prediction.unscored
+    absent = f"; no column of {', '.join(unscored)}" if unscored else ""
+    unused = f"; not used: {', '.join(judged.unused)}" if judged.unused else ""
+    return (
+        f"{judged.file.name}: {len(judged.columns)} of {len(vocabulary.class_names)} "
+        f"classes, from {shown} on{absent}{unused}."
     )
+
+
+def _tell(
+    judged: MatchedPredictions,
+    fitted: FittedCalibration | None,
+    records: RecordSet,
+    baselines: TableBaselines,
+    folder: Path,
+) -> dict[str, Any]:
+    """Returns which files, columns and rows the scores are of, as plain values."""
+    dataset = describe_dataset(folder)
+    files = {judged.file.name: judged.digest, **records.digests}
+    told: dict[str, Any] = {
+        "about": {
+            "model": judged.file.name,
+            "data": dataset["name"],
+            "phantom": dataset["phantom"],
+        },
+        "judged_files": files,
+        "judged_columns": dict(judged.columns),
+        "judged_rows": judged.counts,
+        "baselines_fitted_on": baselines.fitted_on,
+    }
+    if fitted is not None:
+        files[fitted.predictions.file.name] = fitted.predictions.digest
+        told["validation_rows"] = fitted.counts
+    return told

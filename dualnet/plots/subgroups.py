@@ -27,7 +27,7 @@ _MARK: Any = {"markersize": 7.5, "markeredgewidth": 1.8}
 
 @styled
 def plot_subgroups(metrics: Mapping[str, Any]) -> Figure:
-    """Draws three scores of every group with their intervals, all rows' beside.
+    """Draws up to three scores of every group with their intervals, all rows' beside.
 
     A filled mark is a group whose gap to the rest is shown after the correction for
     how many gaps were asked; of two groups both are filled, for they share their gap.
@@ -36,17 +36,24 @@ def plot_subgroups(metrics: Mapping[str, Any]) -> Figure:
         metrics: Plain values, with the key `subgroups`.
 
     Returns:
-        A figure with a panel a score and a row a group, parted by grouping.
+        A figure with a panel a defined score and a row a group, parted by grouping.
     """
     subgroups = metrics["subgroups"]
     rows = _rows(subgroups["groupings"])
     num_lines = rows[-1][0] + 1 if rows else 1
     figure = new_figure(10.5, 0.36 * num_lines + 2.3)
-    panels = figure.subplots(1, len(PANELS), sharey=True, squeeze=False)[0]
+    everyone = subgroups["all"]
+    # what no group has is not drawn: there may be no one answer a radiograph
+    drawn = [
+        one
+        for one in PANELS
+        if one == MACRO_AUROC or everyone[one]["value"] is not None
+    ]
+    panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
     shown = _shown(subgroups)
-    for panel, (measure, title) in zip(panels, PANELS.items(), strict=True):
-        panel.set_title(title)
-        _draw_all(panel, subgroups["all"][measure], measure)
+    for panel, measure in zip(panels, drawn, strict=True):
+        panel.set_title(PANELS[measure])
+        _draw_all(panel, everyone[measure], measure)
         for place, grouping, group in rows:
             filled = (grouping, group["group"], measure) in shown
             _draw_group(panel, place, group[measure], filled=filled)

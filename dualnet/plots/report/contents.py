@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dualnet.plots.report import audit, groups, scores, thresholds
+from dualnet.plots.report import audit, groups, scores, thresholds, uncalibrated
 from dualnet.plots.report.captions import show
 from dualnet.plots.report.sections import MakeSection, Section
 
@@ -20,6 +20,7 @@ SECTIONS: tuple[MakeSection, ...] = (
     groups.make_subgroups,
     scores.make_reliability,
     thresholds.make_calibration,
+    uncalibrated.make_uncalibrated,
     scores.make_answers,
     groups.make_labels,
 )

@@ -22,7 +22,7 @@ def make_baselines(metrics: Mapping[str, Any]) -> Section | None:
         title="Scores beside the baselines",
         paragraphs=(
             "A model has to beat what needs no model. The class prior gives every "
-            "radiograph the shares of the training part; the majority answers its "
+            "radiograph the shares of the rows it is fitted on; the majority answers their "
             "commonest class; metadata only reads the record and never the picture. "
             "The model counts as better only if the whole interval of the difference, "
             "paired on the same resamples, lies above 0.",
