@@ -30,7 +30,7 @@ from dualnet.jobs.validated import (
 NOT_KNOWN = (
     "Not known of predictions: whether the model was trained on these patients, and what "
     "its label rule dropped. Not judged, as no model and no picture is read: what it "
-    "reads (dualnet evaluate --audit), and a baseline of 16 by 16 pixels."
+    "reads (dualnet evaluate --audit), and baselines of pictures alone."
 )
 
 logger = logging.getLogger(__name__)
