@@ -158,8 +158,8 @@ def test_subgroups_have_their_gap_and_what_was_left_out(
     section = groups.make_subgroups({**metrics, "subgroups": found})
     assert section is not None
     assert section.paragraphs[1] == (
-        "Said to have none: No Finding as no finding reaches its prevalence-matched "
-        "threshold."
+        "A radiograph is said to have none where no finding reaches its "
+        "prevalence-matched threshold."
     )
     table = section.tables[0]
     assert [row[0] for row in table.rows] == ["all", "view PA", "view AP"]

@@ -15,10 +15,10 @@ from dualnet.training.selection import MIN_PATIENTS
 from dualnet.wording import number_of
 
 WIDEST = 21  # characters of a group's name
-CALLED_NEGATIVE = {  # by what a radiograph is said to have no finding
-    "operating_point": "at its operating point",
-    "likeliest_class": "as the likeliest class",
-    "prevalence_matched": "as no finding reaches its prevalence-matched threshold",
+CALLED_NEGATIVE = {  # when a radiograph is said to have no finding
+    "operating_point": "{negative} reaches its operating point",
+    "likeliest_class": "{negative} is the likeliest class",
+    "prevalence_matched": "no finding reaches its prevalence-matched threshold",
 }
 
 
@@ -115,9 +115,21 @@ def label_lines(metrics: Mapping[str, Any]) -> list[str]:
     return lines + _adjudicated_lines(labels["adjudicated"])
 
 
+def called_negative(metrics: Mapping[str, Any]) -> str:
+    """Says when a radiograph is said to have no finding.
+
+    Args:
+        metrics: Plain values, with the key `subgroups`.
+
+    Returns:
+        A clause.
+    """
+    clause = CALLED_NEGATIVE[metrics["subgroups"]["called_negative_by"]]
+    return clause.format(negative=f'"{metrics["negative"]}"')
+
+
 def subgroup_note(metrics: Mapping[str, Any]) -> str:
     """Says how the columns of `subgroup_table` are meant."""
-    by = CALLED_NEGATIVE[metrics["subgroups"]["called_negative_by"]]
     answers = metrics["model"]["first_label"]["undefined_because"] is None
     error = "" if answers else " ECE: mean of the findings'."
     unknown = [
@@ -126,8 +138,8 @@ def subgroup_note(metrics: Mapping[str, Any]) -> str:
         if one["num_unknown"]
     ]
     return (
-        f"sick: share with any finding; missed: share of the sick said to be "
-        f'"{metrics["negative"]}" {by}; AUROC: mean of the findings that at least '
+        f"sick: share with any finding; missed: share of the sick said to have none, as "
+        f"{called_negative(metrics)}; AUROC: mean of the findings that at least "
         f"{MIN_PATIENTS} patients have, for the gap on both sides.{error}"
         + (f" Left out: {', '.join(unknown)}." if unknown else "")
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dualnet.evaluation.sections import CALLED_NEGATIVE
+from dualnet.evaluation.sections import called_negative
 from dualnet.evaluation.verdict import display_baseline, format_number
 from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import (
@@ -33,8 +33,7 @@ def make_subgroups(metrics: Mapping[str, Any]) -> Section | None:
             "missed, the under-diagnosis rate, the share of the sick said to have none. "
             "A gap is the group's macro AUROC less that of all others; its interval "
             "does not allow for how many gaps were looked at, but the verdict does.",
-            f"Said to have none: {display_baseline(metrics['negative'])} "
-            f"{CALLED_NEGATIVE[found['called_negative_by']]}.",
+            f"A radiograph is said to have none where {called_negative(metrics)}.",
         ),
         tables=(
             Table(
