@@ -39,6 +39,19 @@ def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(f"{room}.write_report", lambda *_, **__: None)
 
 
+@pytest.fixture
+def few_trees(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Baselines of two trees, but for real data: a test takes half the time."""
+    if "real_data" in request.fixturenames:
+        return
+    from dualnet.evaluation import baselines
+
+    trees = baselines._trees
+    monkeypatch.setattr(
+        baselines, "_trees", lambda seed: trees(seed).set_params(max_iter=2)
+    )
+
+
 @pytest.fixture(scope="session")
 def small_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset folder in NIH's format: 90 radiographs of 30 patients, 64 pixels."""

@@ -8,10 +8,8 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pandas as pd
-import pytest
 
 from dualnet.cli import main
-from dualnet.evaluation import baselines
 from dualnet.evaluation.schema import read_metrics_schema
 from dualnet.findings import NIH
 from dualnet.jobs.evaluation_folder import WrittenEvaluation
@@ -23,16 +21,6 @@ SCORES = [0.9, 0.4, 0.5, 0.3, 0.2, 0.1, 0.6, 0.6, 0.6, 0.5, 0.7, 0.1]
 AUROC_F = 7 / 8  # .9 is above all four, .4 above three of four
 AUROC_M = 5 / 8  # each .6 is above .5 and .1 and ties with .6
 AUROC = 25 / 32  # .9 above 8, .4 above 4, each .6 above 6 and one tie
-
-
-def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Baselines of two trees: a test takes half the time."""
-    trees = baselines._trees
-
-    def few_trees(seed: int) -> object:
-        return trees(seed).set_params(max_iter=2)
-
-    monkeypatch.setattr(baselines, "_trees", few_trees)
 
 
 def predict(truth: pd.DataFrame, *, softmax: bool = False) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from judge_cases import call, judge, predict, quicken
+from judge_cases import call, judge, predict
 
 from dualnet.data.readers import read_records
 from dualnet.errors import ConfigError, RecordError
@@ -16,13 +16,8 @@ from dualnet.jobs import table_baselines
 from dualnet.jobs.judge import judge_predictions
 from dualnet.jobs.table_baselines import fit_table_baselines
 
+pytestmark = pytest.mark.usefixtures("few_trees")
 TABLE = "Data_Entry_2017_v2020.csv"
-
-
-@pytest.fixture(autouse=True)
-def _quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "real_data" not in request.fixturenames:
-        quicken(monkeypatch)
 
 
 @pytest.fixture(scope="module")

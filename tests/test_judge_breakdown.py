@@ -14,17 +14,12 @@ from judge_cases import (
     judge,
     make_masses,
     make_truth,
-    quicken,
     say,
 )
 
 from dualnet.data.adjudicated import FILE_NAME
 
-
-@pytest.fixture(autouse=True)
-def _quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "real_data" not in request.fixturenames:
-        quicken(monkeypatch)
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 def test_a_group_is_scored_apart_and_its_gap_told(tmp_path: Path) -> None:

@@ -11,17 +11,12 @@ from judge_cases import (
     judge,
     make_masses,
     make_truth,
-    quicken,
     say,
 )
 
 from dualnet.findings import NIH
 
-
-@pytest.fixture(autouse=True)
-def _quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "real_data" not in request.fixturenames:
-        quicken(monkeypatch)
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 def softmax_of(rows: int, seed: int = 0) -> pd.DataFrame:

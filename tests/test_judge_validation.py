@@ -16,18 +16,13 @@ from judge_cases import (
     groups_of,
     judge,
     make_masses,
-    quicken,
     say,
 )
 
 from dualnet.errors import ConfigError, RecordError
 from dualnet.findings import NIH
 
-
-@pytest.fixture(autouse=True)
-def _quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "real_data" not in request.fixturenames:
-        quicken(monkeypatch)
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 # five patients with a mass, five without; at .58 four of the five are called and no
