@@ -159,5 +159,14 @@ def test_a_file_that_is_not_there_is_exit_2(
     assert not (tmp_path / "out").exists()
 
 
+def test_two_files_of_one_name_are_both_told(tmp_path: Path) -> None:
+    (tmp_path / "val").mkdir()
+    file = tmp_path / "val" / "preds.csv"
+    say(VALIDATION, start=12).to_csv(file, index=False)
+    truth = make_masses(tmp_path)
+    told = judge(say(SCORES), truth, tmp_path, validation=file).evaluation.metrics
+    assert set(told["judged_files"]) == {"preds.csv", "truth.csv", str(file)}
+
+
 def test_judged_scores_follow_the_schema(tmp_path: Path) -> None:
     assert_follows_the_schema(fit(tmp_path, say(VALIDATION, start=12)))

@@ -191,6 +191,8 @@ def _tell(
         "baselines_fitted_on": baselines.fitted_on,
     }
     if fitted is not None:
-        files[fitted.predictions.file.name] = fitted.predictions.digest
+        file = fitted.predictions.file
+        name = str(file) if file.name in files else file.name
+        files[name] = fitted.predictions.digest
         told["validation_rows"] = fitted.counts
     return told
