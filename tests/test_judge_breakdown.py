@@ -149,6 +149,8 @@ def test_logits_have_groups_and_points_too(tmp_path: Path) -> None:
     assert women["findings"]["Mass"]["mean_predicted"] is None
     assert women["under_diagnosis"]["value"] == 0.5
     assert list(metrics["operating_points"]) == ["prevalence_matched"]
+    why = metrics["calibration"]["reason"]
+    assert why == "the scores are no probabilities (--logits)"
 
 
 def test_a_bad_table_is_exit_2_before_anything_is_written(

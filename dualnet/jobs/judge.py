@@ -21,6 +21,7 @@ from dualnet.jobs.other_tables import check_joins, read_tables
 from dualnet.jobs.sources import describe_dataset
 from dualnet.jobs.table_baselines import TableBaselines, fit_table_baselines
 from dualnet.jobs.validated import (
+    NO_PROBABILITIES,
     NOT_GIVEN,
     FittedCalibration,
     check_validation,
@@ -101,9 +102,12 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
         adjudicated=adjudicated,
     )
     fitted = read_validation(validation, judged, records, words, truth=truth)
-    besides = replace(
-        besides, calibration=fitted and fitted.calibration, uncalibrated=NOT_GIVEN
-    )
+    if fitted is None:
+        besides = replace(
+            besides, uncalibrated=NO_PROBABILITIES if logits else NOT_GIVEN
+        )
+    else:
+        besides = replace(besides, calibration=fitted.calibration)
     baselines = fit_table_baselines(
         judged.records,
         records.table.loc[~records.table.index.isin(judged.rows)],

@@ -21,6 +21,7 @@ NOT_GIVEN = (
     f"no predictions of a validation part are given ({OPTION}), so neither a "
     "temperature nor a threshold is fitted"
 )
+NO_PROBABILITIES = "the scores are no probabilities (--logits)"
 
 
 @dataclass(frozen=True, kw_only=True)
