@@ -52,7 +52,7 @@ TrainingPatients = Annotated[
     str,
     typer.Option(
         "--training-patients",
-        help="Patients that a run was fitted on: refuse, leave-out or score.",
+        help="Patients that a model was fitted on: refuse, leave-out or score.",
     ),
 ]
 Overrides = Annotated[

@@ -102,6 +102,11 @@ def judge(  # noqa: PLR0913 - one argument an option
         Path | None,
         typer.Option(help="Predictions of others: fit temperature and thresholds."),
     ] = None,
+    trained_on: Annotated[
+        Path | None,
+        typer.Option(help="List of the radiographs that the model was fitted on."),
+    ] = None,
+    training_patients: TrainingPatients = "refuse",
     join: Join = None,
     adjudicated: AdjudicatedTable = None,
     resamples: Annotated[
@@ -123,6 +128,8 @@ def judge(  # noqa: PLR0913 - one argument an option
         columns=columns,
         logits=logits,
         validation=validation,
+        trained_on=trained_on,
+        training_patients=training_patients,
         joins=join or (),
         adjudicated=adjudicated,
         resamples=resamples,

@@ -1,6 +1,6 @@
 """What a model says of some radiographs, and the checks of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,24 @@ class Prediction:
                 "Give one of the two."
             )
         return self.probabilities
+
+    def take(self, chosen: np.ndarray) -> "Prediction":
+        """Returns what is said of some of the radiographs.
+
+        Args:
+            chosen: Which, bool of shape (n,) or positions.
+
+        Returns:
+            The same of these alone.
+        """
+        views = {
+            "probabilities": self.probabilities,
+            "finding_scores": self.finding_scores,
+        }
+        taken = {
+            name: None if one is None else one[chosen] for name, one in views.items()
+        }
+        return replace(self, **taken)
 
 
 def check_prediction(prediction: Prediction, truth: Truth, *, name: str) -> None:

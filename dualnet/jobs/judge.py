@@ -20,6 +20,11 @@ from dualnet.jobs.matched import MatchedPredictions, PredictionWords, read_match
 from dualnet.jobs.other_tables import check_joins, read_tables
 from dualnet.jobs.sources import describe_dataset
 from dualnet.jobs.table_baselines import TableBaselines, fit_table_baselines
+from dualnet.jobs.trained_on import (
+    check_trained_on,
+    read_trained_on,
+    settle_trained_on,
+)
 from dualnet.jobs.validated import (
     NO_PROBABILITIES,
     NOT_GIVEN,
@@ -28,10 +33,13 @@ from dualnet.jobs.validated import (
     read_validation,
 )
 
+PATIENTS_NOT_KNOWN = (
+    "Not known: whether the model was fitted on these patients (--trained-on LIST)."
+)
 NOT_KNOWN = (
-    "Not known of predictions: whether the model was trained on these patients, and what "
-    "its label rule dropped. Not judged, as no model and no picture is read: what it "
-    "reads (dualnet evaluate --audit), and baselines of pictures alone."
+    "Not known of predictions: what the model's label rule dropped. Not judged, as no "
+    "model and no picture is read: what it reads (dualnet evaluate --audit), and "
+    "baselines of pictures alone."
 )
 
 logger = logging.getLogger(__name__)
@@ -49,6 +57,8 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
     columns: Path | None = None,
     logits: bool = False,
     validation: Path | None = None,
+    trained_on: Path | None = None,
+    training_patients: str = "refuse",
     joins: Sequence[str] = (),
     adjudicated: Path | None = None,
     resamples: int | None = None,
@@ -69,6 +79,9 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
         logits: Whether the scores are no probabilities.
         validation: The model's predictions of other patients of the truth, on which
             temperature and operating points are fitted; none: they are not.
+        trained_on: A list of the radiographs that the model was fitted on, one a line,
+            so that their patients are found; none: not known.
+        training_patients: What becomes of these: `refuse`, `leave-out` or `score`.
         joins: Tables whose columns part radiographs into groups, each `TABLE` or
             `TABLE:column,column`.
         adjudicated: Radiologists' labels of some of NIH's radiographs; none: as they
@@ -87,12 +100,17 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
             f"--out: must be a folder. Received: the file {str(out)!r}. Name another."
         )
     check_validation(validation, logits=logits)
+    check_trained_on(trained_on, training_patients=training_patients)
     tables = check_joins(joins)
     words = PredictionWords(
         id_column=id_column, prefix=prefix, columns=columns, logits=logits
     )
     records = _read_truth(truth, format=format, mapping=mapping)
-    judged = read_matched(predictions, records, words, truth=truth)
+    judged = settle_trained_on(
+        read_matched(predictions, records, words, truth=truth),
+        read_trained_on(trained_on, records, truth=truth),
+        training_patients=training_patients,
+    )
     folder = truth if truth.is_dir() else truth.parent
     besides = read_tables(
         judged.records,
@@ -115,7 +133,11 @@ def judge_predictions(  # noqa: PLR0913 - one argument an option
         answers=judged.prediction.probabilities is not None,
         seed=seed,
     )
-    notes = _list_notes(judged, fitted, records, baselines)
+    notes = [
+        *_list_notes(judged, fitted, records, baselines),
+        *([PATIENTS_NOT_KNOWN] if trained_on is None else []),
+        NOT_KNOWN,
+    ]
     for note in notes:
         logger.info("%s", note)
     evaluation = evaluate(
@@ -157,7 +179,6 @@ def _list_notes(
         *([fitted.note] if fitted else []),
         baselines.note,
         *([none] if absent else []),
-        NOT_KNOWN,
     ]
 
 

@@ -49,11 +49,7 @@ def check_choice(
     Raises:
         ConfigError: If a word is not known, or two do not go together.
     """
-    if training_patients not in TRAINING_PATIENTS:
-        raise ConfigError(
-            f"{OPTION}: must be one of {', '.join(TRAINING_PATIENTS)}. "
-            f"Received: {training_patients!r}. Leave it out to refuse them."
-        )
+    check_training_patients(training_patients)
     if part is not None and part not in PARTS:
         raise ConfigError(
             f"--part: must be one of {', '.join(PARTS)}. Received: {part!r}. "
@@ -70,6 +66,22 @@ def check_choice(
         raise ConfigError(
             f"--part: must be left out where --data names another dataset. "
             f"Received: {part!r}. That dataset is judged whole."
+        )
+
+
+def check_training_patients(word: str) -> None:
+    """Checks the word that says what becomes of patients a model was fitted on.
+
+    Args:
+        word: One of `TRAINING_PATIENTS`.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if word not in TRAINING_PATIENTS:
+        raise ConfigError(
+            f"{OPTION}: must be one of {', '.join(TRAINING_PATIENTS)}. "
+            f"Received: {word!r}. Leave it out to refuse them."
         )
 
 
@@ -130,7 +142,7 @@ def choose_foreign(
     found = find_shared_patients(table, fitted)
     shared = found >= 0
     table = _mark(table, shared, fitted, found)
-    return _settle(table, shared, data=data, training_patients=training_patients)
+    return settle_shared(table, shared, where=data, training_patients=training_patients)
 
 
 def settle_pictures(
@@ -163,10 +175,10 @@ def settle_pictures(
     # patients of the run's own are settled already
     same = (found >= 0) & table["part"].eq(EXTERNAL).to_numpy()
     table = _mark(table, same, fitted, found)
-    return _settle(
+    return settle_shared(
         table,
         same,
-        data=data,
+        where=data,
         training_patients=training_patients,
         rule="no picture may be one of the run's train or val part under another name",
     )
@@ -181,25 +193,49 @@ def _mark(
     return table.assign(part=parts)
 
 
-def _settle(
+def settle_shared(
     table: pd.DataFrame,
     shared: np.ndarray,
     *,
-    data: Path,
+    where: Path | str,
     training_patients: str,
     rule: str = "no patient may be of the run's train or val part",
+    otherwise: str = "Leave --data out to judge the run's own test part",
 ) -> pd.DataFrame:
+    """Refuses, leaves out or lets pass radiographs that a model was fitted on.
+
+    Args:
+        table: Records.
+        shared: Whether each is such a one, bool, shape (rows,).
+        where: What is judged, named in errors.
+        training_patients: One of `TRAINING_PATIENTS`.
+        rule: Which rule such a radiograph breaks.
+        otherwise: What else can be judged, where all are such.
+
+    Returns:
+        The records to judge.
+
+    Raises:
+        RecordError: If there are such radiographs and nobody said what to do, or if
+            none is left.
+    """
     if not shared.any() or training_patients == "score":
         return table
     found = _count(shared, table)
     if training_patients == "refuse":
-        raise RecordError(f"{data}: {rule}. Received: {found}. {_advise(shared)}")
+        advice = (
+            otherwise if shared.all() else f"Judge the others with {OPTION} leave-out"
+        )
+        raise RecordError(
+            f"{where}: {rule}. Received: {found}. {advice}, or score them all the same "
+            f"with {OPTION} score."
+        )
     if shared.all():
         raise RecordError(
-            f"{data}: at least one radiograph must be left to judge. Received: "
+            f"{where}: at least one radiograph must be left to judge. Received: "
             f"{found}, all left out. Name another dataset."
         )
-    logger.info("%s: left out %s", data, found)
+    logger.info("%s: left out %s", where, found)
     return table[~shared].reset_index(drop=True)
 
 
@@ -210,10 +246,3 @@ def _count(shared: np.ndarray, table: pd.DataFrame) -> str:
         f"{number_of(rows['patient_id'].nunique(), 'patient')}, "
         f"the first is {rows['image_id'].iloc[0]}"
     )
-
-
-def _advise(shared: np.ndarray) -> str:
-    score = f"score them all the same with {OPTION} score"
-    if shared.all():
-        return f"Leave --data out to judge the run's own test part, or {score}."
-    return f"Judge the others with {OPTION} leave-out, or {score}."

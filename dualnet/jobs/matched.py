@@ -1,7 +1,7 @@
 """Anybody's predictions of the radiographs that a truth table knows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,23 @@ class MatchedPredictions:
     counts: dict[str, int]
     note: str
 
+    def keep(self, chosen: np.ndarray) -> "MatchedPredictions":
+        """Leaves some radiographs out.
+
+        Args:
+            chosen: Whether to keep each, bool, shape (rows,).
+
+        Returns:
+            The others; `judged` of the counts is how many they are.
+        """
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            records=self.records[chosen].reset_index(drop=True),
+            prediction=self.prediction.take(chosen),
+            counts={**self.counts, "judged": int(chosen.sum())},
+        )
+
 
 def read_matched(
     file: Path, records: RecordSet, words: PredictionWords, *, truth: Path
@@ -87,7 +104,7 @@ def read_matched(
         logits=words.logits,
     )
     known = pd.Index(records.table["image_id"])
-    positions, by_name = _find(table.image_ids, known)
+    positions, by_name = find_rows(table.image_ids, known)
     found = np.flatnonzero(positions >= 0)
     if not found.size:
         raise RecordError(
@@ -123,8 +140,17 @@ def read_matched(
     )
 
 
-def _find(image_ids: np.ndarray, known: pd.Index) -> tuple[np.ndarray, bool]:
-    """Returns each name's position, -1 for none, and whether folders were left out."""
+def find_rows(image_ids: np.ndarray, known: pd.Index) -> tuple[np.ndarray, bool]:
+    """Finds radiographs by name, or, where no name is known, without their folders.
+
+    Args:
+        image_ids: Names, str, shape (rows,).
+        known: Names that are known, each once.
+
+    Returns:
+        Each name's position in `known`, -1 for none, int, shape (rows,); and whether
+        folders were left out.
+    """
     positions = known.get_indexer(pd.Index(image_ids))
     if (positions >= 0).any():
         return positions, False
