@@ -72,9 +72,9 @@ def plot_gain(values: Mapping[str, Any]) -> Figure:
         A figure of two panels.
     """
     found = values["modalities"]
-    rows = _list_views(found)
+    rows = list_views(found)
     gains = found["adds"]["record"]["findings"]
-    names = _rank(values, gains)
+    names = rank_findings(values, gains)
     heights = (len(rows), len(names) + 1)
     figure = new_figure(WIDTH, ROW * sum(heights) + 2.8)
     upper, lower = figure.subplots(2, 1, height_ratios=[one + 0.8 for one in heights])
@@ -109,10 +109,7 @@ def plot_patterns(values: Mapping[str, Any]) -> Figure:
     axes = figure.subplots()
     _draw_means(
         axes,
-        [
-            (_name_pattern(one["missing"]), one["macro"], style.MODEL)
-            for one in patterns
-        ],
+        [(name_pattern(one["missing"]), one["macro"], style.MODEL) for one in patterns],
     )
     figure.suptitle(
         f"What the model scores without some fields\n{describe_rows(values)}"
@@ -132,22 +129,24 @@ def plot_counterfactuals(values: Mapping[str, Any]) -> Figure:
     """
     asked = {k: v for k, v in values["counterfactuals"].items() if v["num_images"]}
     names = list(next(iter(asked.values()))["classes"])
-    num_rows = -(-len(asked) // 2)
-    figure = new_figure(WIDTH, (0.23 * len(names) + 0.75) * num_rows + 1.2)
+    columns = min(3, len(asked))
+    num_rows = -(-len(asked) // columns)
+    figure = new_figure(WIDTH, (0.23 * len(names) + 1.1) * num_rows + 1.2)
     panels = figure.subplots(
-        num_rows, 2, sharex=True, sharey=True, squeeze=False
+        num_rows, columns, sharex=True, sharey=True, squeeze=False
     ).flatten()
     for panel, (name, one) in zip(panels, asked.items(), strict=False):
         _draw_changes(panel, one["classes"])
         panel.set_title(
-            f"{COUNTERFACTUAL_NAMES[name]}\n(n={one['num_images']:,}; another answer "
-            f"in {one['answers_changed']:.0%})"
+            f"{COUNTERFACTUAL_NAMES[name]}\nn={one['num_images']:,}\n"
+            f"other answer: {100 * one['answers_changed']:.0f} %",
+            size=11,
         )
     for panel in panels[len(asked) :]:
         panel.axis("off")
-    for panel in panels[: len(asked)][-2:]:  # the lowest of each column
+    for panel in panels[: len(asked)]:
         panel.tick_params(axis="x", labelbottom=True)
-    for panel in panels[::2]:
+    for panel in panels[::columns]:
         panel.set_yticks(range(len(names)), [display_name(name) for name in names])
         panel.tick_params(axis="y", labelsize=9)
     panels[0].set_ylim(len(names) - 0.4, -0.6)
@@ -172,7 +171,7 @@ def plot_shortcuts(values: Mapping[str, Any]) -> Figure:
     """
     probes = values["probes"]
     rows = {name: one for name, one in PROBES.items() if name in probes}
-    names = _rank(values, probes["model"]["findings"], key="auroc")
+    names = rank_findings(values, probes["model"]["findings"], key="auroc")
     figure = new_figure(WIDTH, ROW * (len(rows) + 1.25 * len(names)) + 2.9)
     upper, lower = figure.subplots(
         2, 1, height_ratios=(len(rows) + 0.8, 1.25 * len(names) + 0.8)
@@ -202,7 +201,8 @@ def plot_shortcuts(values: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _list_views(found: Mapping[str, Any]) -> list[tuple[str, Any, Look]]:
+def list_views(found: Mapping[str, Any]) -> list[tuple[str, Any, Look]]:
+    """Returns the views of the model: name, scores and look of each."""
     rows = [("picture and record", found["fused"]["macro"], style.MODEL)]
     for (half, how), label in VIEW_NAMES.items():
         if found[half][how] is not None:
@@ -210,10 +210,10 @@ def _list_views(found: Mapping[str, Any]) -> list[tuple[str, Any, Look]]:
     return rows
 
 
-def _rank(
+def rank_findings(
     values: Mapping[str, Any], blocks: Mapping[str, Any], *, key: str = "difference"
 ) -> list[str]:
-    """The findings without the negative class, the largest first, undefined last."""
+    """Returns the findings, the largest first, the undefined last."""
     names = [name for name in blocks if name != values["negative"]]
     return sorted(
         names,
@@ -245,6 +245,7 @@ def _draw_means(axes: Axes, rows: Sequence[tuple[str, Any, Look]]) -> None:
         write_value(axes, place, block["auroc"], block["auroc_interval"])
     name_rows(axes, [label for label, _, _ in rows])
     axes.margins(x=0.12)
+    axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("Macro AUROC, 95 % interval by patient")
 
 
@@ -272,7 +273,8 @@ def _draw_changes(axes: Axes, classes: Mapping[str, Any]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _name_pattern(missing: Sequence[str]) -> str:
+def name_pattern(missing: Sequence[str]) -> str:
+    """Returns which fields are missing, in words."""
     if not missing:
         return "nothing missing"
     return f"no {', no '.join(FIELD_NAMES[field] for field in missing)}"

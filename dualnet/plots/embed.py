@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from PIL import Image
 
 from dualnet.wording import format_number
 
+# the space before a percent sign, inside [.1, .2], and after the p of `p .04`
+_PARTED = re.compile(r" (?=%)|(?<=,) (?=[-+.\d]+\])|(?<=\bp) (?=[<.\d])")
 CRISP = 128  # pixels: about the size at which a map is looked at
 COLORS = 128  # of a figure inside a page: a third of the bytes of true colour
 
@@ -38,8 +41,16 @@ def open_template(template: str, **filters: Callable[..., str]) -> jinja2.Templa
 
 
 def keep_together(text: str) -> str:
-    """Keeps a number and its percent sign on one line."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+    """Keeps on one line what belongs together, by no-break spaces.
+
+    Args:
+        text: Words in which numbers, their percent signs, intervals in brackets or
+            p-values may stand.
+
+    Returns:
+        The words; in "95 % [.1, .2]" one space is left at which a line may end.
+    """
+    return _PARTED.sub("\N{NO-BREAK SPACE}", text)
 
 
 def embed_gray(image: np.ndarray) -> str:

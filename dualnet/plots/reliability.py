@@ -36,7 +36,7 @@ def plot_reliability(evaluation: Evaluation) -> Figure:
     metrics = evaluation.metrics
     names = [name for name in metrics["class_names"] if name != metrics["negative"]]
     num_rows = -(-(len(names) + 1) // COLUMNS)
-    figure = new_figure(8, 2.6 * num_rows + 0.8)
+    figure = new_figure(6.4, 2.15 * num_rows + 0.8)
     figure.suptitle(f"Reliability by finding\n{describe_rows(metrics)}")
     panels = figure.subplots(num_rows, COLUMNS, squeeze=False).flatten()
     for panel, name in zip(panels, names, strict=False):

@@ -43,14 +43,9 @@ def plot_subgroups(metrics: Mapping[str, Any]) -> Figure:
     num_lines = rows[-1][0] + 1 if rows else 1
     figure = new_figure(10.5, 0.36 * num_lines + 2.3)
     everyone = subgroups["all"]
-    # what no group has is not drawn: there may be no one answer a radiograph
-    drawn = [
-        one
-        for one in PANELS
-        if one == MACRO_AUROC or everyone[one]["value"] is not None
-    ]
+    drawn = list_measures(everyone)
     panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
-    shown = _shown(subgroups)
+    shown = find_shown(subgroups)
     for panel, measure in zip(panels, drawn, strict=True):
         panel.set_title(PANELS[measure])
         _draw_all(panel, everyone[measure], measure)
@@ -62,12 +57,22 @@ def plot_subgroups(metrics: Mapping[str, Any]) -> Figure:
         panel.margins(x=0.08)
     panels[0].set_yticks(
         [place for place, *_ in rows],
-        [_label(grouping, group) for _, grouping, group in rows],
+        [label_group(grouping, group) for _, grouping, group in rows],
     )
     panels[0].set_ylim(num_lines - 0.4, -0.6)
     figure.suptitle(f"Subgroups\n{describe_rows(metrics)}, 95 % intervals by patient")
     _draw_legend(figure)
     return figure
+
+
+def list_measures(everyone: Mapping[str, Any]) -> list[str]:
+    """Returns what is drawn: all that is defined of all rows, and the macro AUROC."""
+    # what no group has is not drawn: there may be no one answer a radiograph
+    return [
+        one
+        for one in PANELS
+        if one == MACRO_AUROC or everyone[one]["value"] is not None
+    ]
 
 
 def _rows(
@@ -83,8 +88,8 @@ def _rows(
     return rows
 
 
-def _shown(subgroups: Mapping[str, Any]) -> set[tuple[str, str, str]]:
-    """Names the groups whose gap is shown: grouping, group, measure."""
+def find_shown(subgroups: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    """Returns the groups whose gap is shown: grouping, group, measure."""
     groups = {
         one["name"]: [group["group"] for group in one["groups"]]
         for one in subgroups["groupings"]
@@ -98,8 +103,9 @@ def _shown(subgroups: Mapping[str, Any]) -> set[tuple[str, str, str]]:
     return shown
 
 
-def _label(grouping: str, group: Mapping[str, Any]) -> str:
-    name = display_name(f"{grouping} {group['group']}")
+def label_group(grouping: str, group: Mapping[str, Any]) -> str:
+    """Returns a group's name with how many radiographs it has."""
+    name = f"{display_name(grouping)} {group['group']}"
     short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
     return f"{short} (n={group['num_images']:,})"
 

@@ -32,7 +32,8 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "record_adds": (
         "What the record adds",
-        "The model with both halves beside what is left of it with one.",
+        "Above, the model with both halves, and what is left of it with one. Below, "
+        "by finding, what the record adds to the picture; right of 0 it helps.",
     ),
     "missing_fields": (
         "Scores by which fields are missing",
@@ -41,7 +42,10 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     "counterfactuals": (
         "What another record would change",
         "The same pictures with one field of the record changed. What moves "
-        "then was read from the record and not from the picture.",
+        "then was read from the record and not from the picture. A logit is what the "
+        "model says before probabilities are made of it; 1 more multiplies the odds "
+        "by 2.7. Marks are medians, bars the middle half (thick) and 90 % (thin) of "
+        "the radiographs.",
     ),
     "shortcuts": (
         "What is told without the lungs",
@@ -50,11 +54,31 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "reliability": (
         "Reliability by finding",
-        "How often a finding is there, by how likely it was said to be.",
+        "How often a finding is there, by how likely it was said to be: on the "
+        "diagonal as often. Hollow marks are of few radiographs, and jump about.",
+    ),
+    "macro": (
+        "Mean AUROC of each model with its interval",
+        "A mark is the mean over the findings, a bar its interval; .5 is chance. Bars "
+        "that lie on each other do not tell whether two models differ: the paired "
+        "difference does.",
+    ),
+    "findings": (
+        "AUROC of each finding, the models beside each other",
+        "Findings by the first model's AUROC, the best first. A mark is a score, a bar "
+        "its interval; .5 is chance.",
+    ),
+    "differences": (
+        "Difference in AUROC of each finding",
+        "To the right of 0 the compared model is better, to the left the first. A "
+        "filled mark is a difference that is shown after correction, an open one is "
+        "not. Where few radiographs have a finding, its bar is long.",
     ),
     "subgroups": (
         "Scores by group",
-        "A mark is a group's score, a bar its interval.",
+        "A mark is a group's score, a bar its interval; the dotted line is the score "
+        "of all radiographs. Filled marks: the gap to the rest is shown, corrected for "
+        "how many gaps were asked.",
     ),
 }
 

@@ -12,17 +12,22 @@ import numpy as np
 
 from dualnet.evaluation.evaluate import MODEL, Evaluation
 from dualnet.evaluation.metrics import roc_points
-from dualnet.evaluation.verdict import format_interval, format_number
-from dualnet.plots import style
+from dualnet.evaluation.verdict import format_interval
 from dualnet.plots.evaluation import LOOKS, NAMES, left_end
+from dualnet.plots.report.audit_charts import draw_audit_charts, draw_subgroups
+from dualnet.plots.report.chart_parts import (
+    Chart,
+    draw_diagonal,
+    draw_intervals,
+    lay_out,
+    lay_out_rows,
+    look_of,
+    rounded,
+)
 from dualnet.plots.report.scores import gives_answers
-from dualnet.plots.style import Look, display_name
+from dualnet.plots.style import display_name
+from dualnet.wording import format_number, number_of
 
-Chart = dict[str, Any]
-
-DIGITS = 4  # a screen shows no more
-DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
-SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"}
 ALL = "all findings"
 BLUES = [[0, "#f7fbff"], [0.25, "#c6dbef"], [0.5, "#6baed6"], [1, "#08306b"]]
 
@@ -40,7 +45,13 @@ def draw_charts(evaluation: Evaluation) -> dict[str, Chart]:
     drawn = {"roc": draw_roc, "comparison": draw_comparison}
     if gives_answers(evaluation.metrics):
         drawn |= {"calibration": draw_calibration, "confusion": draw_confusion}
-    return {name: draw(evaluation) for name, draw in drawn.items()}
+    charts = {name: draw(evaluation) for name, draw in drawn.items()}
+    metrics = evaluation.metrics
+    if metrics.get("subgroups", {}).get("groupings"):
+        charts["subgroups"] = draw_subgroups(metrics)
+    if metrics.get("audit"):
+        charts |= draw_audit_charts(metrics["audit"])
+    return charts
 
 
 def draw_roc(evaluation: Evaluation) -> Chart:
@@ -55,7 +66,7 @@ def draw_roc(evaluation: Evaluation) -> Chart:
     """
     truth, scores = evaluation.truth, evaluation.metrics[MODEL]["findings"]
     predictions = {MODEL: evaluation.model, **evaluation.baselines}
-    traces: list[dict[str, Any]] = [_draw_diagonal("chance")]
+    traces: list[dict[str, Any]] = [draw_diagonal("chance")]
     owners: list[tuple[str, str]] = [("", "")]
     for column in np.flatnonzero(truth.is_finding):
         name = truth.class_names[column]
@@ -73,7 +84,7 @@ def draw_roc(evaluation: Evaluation) -> Chart:
     return {
         "data": traces,
         "layout": {
-            **_lay_out("False positive rate", "True positive rate"),
+            **lay_out("False positive rate", "True positive rate"),
             "height": 520,
             "hovermode": "closest",
             "updatemenus": [_make_menu(owners, scores)],
@@ -102,19 +113,11 @@ def draw_comparison(evaluation: Evaluation) -> Chart:
     traces = []
     for key, block in _blocks(evaluation).items():
         rows = [*(block["findings"][name] for name in names), block["macro"]]
-        traces.append(_draw_intervals(key, labels, rows))
-    layout = _lay_out("AUROC, 95 % interval", "")
+        cells = [(row["auroc"], row["auroc_interval"]) for row in rows]
+        traces.append(draw_intervals(_look(key), labels, cells))
+    layout = lay_out_rows("AUROC, 95 % interval", len(labels), line_at=0.5)
     layout["xaxis"]["range"] = [left_end(_blocks(evaluation)), 1.01]
-    layout["yaxis"] = {"autorange": "reversed", "automargin": True, "fixedrange": True}
-    return {
-        "data": traces,
-        "layout": {
-            **layout,
-            "height": 34 * len(labels) + 150,
-            "scattermode": "group",
-            "shapes": [_draw_chance_line()],
-        },
-    }
+    return {"data": traces, "layout": layout}
 
 
 def draw_calibration(evaluation: Evaluation) -> Chart:
@@ -126,21 +129,20 @@ def draw_calibration(evaluation: Evaluation) -> Chart:
     Returns:
         The diagonal, and a trace a model over its filled bins.
     """
-    traces: list[dict[str, Any]] = [_draw_diagonal("exact")]
+    traces: list[dict[str, Any]] = [draw_diagonal("exact")]
     for key, block in _blocks(evaluation).items():
         bins = [one for one in block["first_label"]["reliability"] if one["count"]]
         traces.append(
             {
                 **_look(key),
                 "mode": "lines+markers",
-                "x": _rounded([one["confidence"] for one in bins]),
-                "y": _rounded([one["accuracy"] for one in bins]),
-                "customdata": [one["count"] for one in bins],
-                "hovertemplate": "said %{x:.3f}, right %{y:.3f}<br>"
-                "%{customdata:,} radiographs",
+                "x": rounded([one["confidence"] for one in bins]),
+                "y": rounded([one["accuracy"] for one in bins]),
+                "text": [_describe_bin(one) for one in bins],
+                "hovertemplate": "%{text}",
             }
         )
-    layout = _lay_out("Probability of the likeliest class", "Share that is right")
+    layout = lay_out("Probability of the likeliest class", "Share that is right")
     return {"data": traces, "layout": {**layout, "height": 460}}
 
 
@@ -160,7 +162,7 @@ def draw_confusion(evaluation: Evaluation) -> Chart:
         "type": "heatmap",
         "x": names,
         "y": names,
-        "z": [_rounded(row) for row in shares.tolist()],
+        "z": [rounded(row) for row in shares.tolist()],
         "customdata": counts.tolist(),
         "text": [[f"{one:,}" if one else "" for one in row] for row in counts.tolist()],
         "texttemplate": "%{text}",  # in cells that have room for it
@@ -173,10 +175,14 @@ def draw_confusion(evaluation: Evaluation) -> Chart:
         "hovertemplate": "first label %{y}<br>answer %{x}<br>"
         "%{customdata:,} radiographs, %{z:.1%} of the row<extra></extra>",
     }
-    layout = _lay_out("Answer: the likeliest class", "First label")
+    layout = lay_out("Answer: the likeliest class", "First label")
     axis = {"automargin": True, "fixedrange": True, "tickfont": {"size": 11}}
     layout["xaxis"] = {**axis, "title": layout["xaxis"]["title"], "tickangle": -90}
-    layout["yaxis"] = {**axis, "autorange": "reversed"}
+    layout["yaxis"] = {
+        **axis,
+        "autorange": "reversed",
+        "title": layout["yaxis"]["title"],
+    }
     return {"data": [trace], "layout": {**layout, "height": 560}}
 
 
@@ -192,13 +198,12 @@ def _drawn(judged: Mapping[str, Any]) -> list[str]:
 
 
 def _look(key: str) -> dict[str, Any]:
-    look: Look = LOOKS[key]
-    return {
-        "type": "scatter",
-        "name": NAMES[key],
-        "line": {"color": look.color, "dash": DASHES[look.linestyle], "width": 2},
-        "marker": {"color": look.color, "symbol": SYMBOLS[look.marker], "size": 8},
-    }
+    return look_of(LOOKS[key], NAMES[key])
+
+
+def _describe_bin(one: Mapping[str, Any]) -> str:
+    said, right = (format_number(one[key]) for key in ("confidence", "accuracy"))
+    return f"said {said}, right {right}<br>{number_of(one['count'], 'radiograph')}"
 
 
 def _draw_curve(
@@ -214,66 +219,11 @@ def _draw_curve(
         "mode": "lines",
         "visible": key == MODEL,
         "showlegend": False,
-        "x": _rounded(points[0].tolist()),
-        "y": _rounded(points[1].tolist()),
+        "x": rounded(points[0].tolist()),
+        "y": rounded(points[1].tolist()),
         "hovertemplate": f"<b>{display_name(name)}</b>, {NAMES[key]}<br>"
         f"AUROC {area} {interval}<br>"
         "false %{x:.3f}, true %{y:.3f}<extra></extra>",
-    }
-
-
-def _draw_diagonal(name: str) -> dict[str, Any]:
-    look = style.CHANCE
-    return {
-        "type": "scatter",
-        "name": name,
-        "mode": "lines",
-        "x": [0, 1],
-        "y": [0, 1],
-        "line": {"color": look.color, "dash": DASHES[look.linestyle], "width": 1.5},
-        "hoverinfo": "skip",
-    }
-
-
-def _draw_chance_line() -> dict[str, Any]:
-    look = style.CHANCE
-    return {
-        "type": "line",
-        "x0": 0.5,
-        "x1": 0.5,
-        "y0": 0,
-        "y1": 1,
-        "yref": "paper",
-        "line": {"color": look.color, "dash": DASHES[look.linestyle], "width": 1.5},
-    }
-
-
-def _draw_intervals(
-    key: str, labels: Sequence[str], rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    arms = {"array": [], "arrayminus": []}
-    for row in rows:
-        value, ends = row["auroc"], row["auroc_interval"]
-        known = value is not None and ends["low"] is not None
-        arms["array"].append(ends["high"] - value if known else 0)
-        arms["arrayminus"].append(value - ends["low"] if known else 0)
-    look = _look(key)
-    return {
-        **look,
-        "mode": "markers",
-        "x": _rounded([row["auroc"] for row in rows]),
-        "y": list(labels),
-        "orientation": "h",
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "color": look["line"]["color"],
-            "thickness": 2,
-            "width": 0,
-            **{end: _rounded(values) for end, values in arms.items()},
-        },
-        "customdata": [format_interval(row["auroc_interval"]) for row in rows],
-        "hovertemplate": "%{y}<br>AUROC %{x:.3f} %{customdata}",
     }
 
 
@@ -308,29 +258,3 @@ def _make_button(
     # the diagonal is in the legend always
     update = {"visible": shown, "showlegend": [True, *[legend] * (len(shown) - 1)]}
     return {"label": label, "method": "restyle", "args": [update]}
-
-
-def _lay_out(x_title: str, y_title: str) -> dict[str, Any]:
-    unit = {"range": [-0.02, 1.02], "automargin": True, "fixedrange": True}
-    line = {"gridcolor": style.GRID, "zeroline": False}
-    return {
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": style.TEXT},
-        "plot_bgcolor": "#ffffff",
-        "paper_bgcolor": "#ffffff",
-        "margin": {"l": 8, "r": 16, "t": 16, "b": 80},
-        "xaxis": {**unit, **line, "title": {"text": x_title, "standoff": 8}},
-        "yaxis": {**unit, **line, "title": {"text": y_title, "standoff": 8}},
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "y": 0,
-            "xref": "container",
-            "yref": "container",
-            "yanchor": "bottom",
-        },
-        "hoverlabel": {"align": "left"},
-    }
-
-
-def _rounded(values: Sequence[float | None]) -> list[float | None]:
-    return [None if one is None else round(float(one), DIGITS) for one in values]

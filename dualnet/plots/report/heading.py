@@ -11,7 +11,7 @@ from dualnet.evaluation.verdict import (
     format_number,
 )
 from dualnet.plots.report.scores import gives_answers
-from dualnet.wording import number_of
+from dualnet.wording import describe_rows, number_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class Heading:
         cautions: What the scores must not be taken for.
         verdict: Sentences, each with the lines that belong to it.
         facts: The main numbers, each with what it is.
+        files: Where every number can be found.
     """
 
     title: str
@@ -31,6 +32,9 @@ class Heading:
     cautions: Sequence[str]
     verdict: Sequence[tuple[str, Sequence[str]]]
     facts: Sequence[tuple[str, str]]
+    files: str = (
+        "Every number is in metrics.json, every probability in predictions.csv."
+    )
 
 
 def make_heading(metrics: Mapping[str, Any]) -> Heading:
@@ -44,20 +48,32 @@ def make_heading(metrics: Mapping[str, Any]) -> Heading:
     """
     about = metrics.get("about") or {}
     on = f" of {about['data']}" if about else ""
-    intervals = metrics["intervals"]
     return Heading(
         title=f"Evaluation of {about.get('model', 'a model')}",
         subtitle=(
-            f"Part {metrics['part']}{on}: "
-            f"{number_of(metrics['num_images'], 'radiograph')} of "
-            f"{number_of(metrics['num_patients'], 'patient')}. Intervals hold "
-            f"{100 * intervals['level']:.0f} % of {intervals['resamples']:,} resamples of "
-            f"{intervals['of']} (seed {intervals['seed']}). n/a: these radiographs "
-            "cannot give the score."
+            f"Part {metrics['part']}{on}: {describe_rows(metrics)}. "
+            f"{describe_intervals(metrics)}"
         ),
         cautions=[NOT_A_MEDICAL_DEVICE, *due_cautions(metrics)],
         verdict=_group([*metrics["verdict"]["lines"], *metrics.get("notes", ())]),
         facts=_list_facts(metrics),
+    )
+
+
+def describe_intervals(metrics: Mapping[str, Any]) -> str:
+    """Says how the intervals were made, and what `n/a` stands for.
+
+    Args:
+        metrics: Plain values, with `intervals`.
+
+    Returns:
+        Two sentences.
+    """
+    intervals = metrics["intervals"]
+    return (
+        f"Intervals hold {100 * intervals['level']:.0f} % of "
+        f"{intervals['resamples']:,} resamples of {intervals['of']} "
+        f"(seed {intervals['seed']}). n/a: these radiographs cannot give the score."
     )
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from dualnet.plots.embed import embed_figure, keep_together, open_template
-from dualnet.plots.report.charts import Chart
+from dualnet.plots.report.chart_parts import Chart
 from dualnet.plots.report.heading import Heading
 from dualnet.plots.report.sections import Section
 
