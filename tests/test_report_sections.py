@@ -61,13 +61,13 @@ def test_audit_sets_the_halves_beside_each_other(metrics: dict[str, Any]) -> Non
     assert section.paragraphs[-1] == "The border gives it away."
     halves, patterns, probes = section.tables
     assert [row[0] for row in halves.rows] == [
-        "both",
-        "picture alone: all fields missing",
-        "record alone: the other half averaged over patients",
+        "picture and record",
+        "picture alone, record missing",
+        "record alone, pictures averaged over",
     ]
     assert halves.rows[1][1:] == [".600 [.500, .750]", ".250 [.500, .750]"]
-    assert [row[0] for row in patterns.rows] == ["none", "age, follow up"]
-    assert [row[0] for row in probes.rows] == ["centre masked"]
+    assert [row[0] for row in patterns.rows] == ["nothing", "age, follow-up"]
+    assert [row[0] for row in probes.rows] == ["this model, centre hidden"]
 
 
 def test_audit_of_one_half_has_its_probes_alone(metrics: dict[str, Any]) -> None:
@@ -95,9 +95,9 @@ def test_operating_points_are_listed_with_and_without_intervals(
     assert section is not None
     means, each = section.tables
     assert means.rows == [
-        ["sensitivity 90", ".500 [.500, .750]", "1.000", "n/a", "1.000", ".000"]
+        ["sensitivity .9", ".500 [.500, .750]", "1.000", "n/a", "1.000", ".000"]
     ]
-    assert each.caption == "Each finding at sensitivity 90: by hand"
+    assert each.caption == "Each finding at sensitivity .9: by hand"
     assert each.rows == [
         ["Mass", "1,200", ".250", ".500", "1.000", "n/a", "1.000", ".000"]
     ]
@@ -116,7 +116,7 @@ def test_calibration_is_told_where_it_was_fitted(metrics: dict[str, Any]) -> Non
     section = thresholds.make_calibration({**metrics, "calibration": found})
     assert section is not None
     assert section.paragraphs[0].startswith(
-        "Temperature .90 to 1.28, fitted on 1,880 radiographs of the val part"
+        "Temperature .90 to 1.28, fitted on 1,880 radiographs of the validation part"
     )
     assert section.tables[0].rows[0][-1] == "-.500 [+.500, +.750]"
     none = {"fitted_on": None, "reason": "too few patients"}

@@ -3,17 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dualnet.evaluation.audit_verdict import FIELD_NAMES
 from dualnet.evaluation.verdict import display_baseline
+from dualnet.plots.audit import PROBES, VIEW_NAMES
 from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import format_auroc, format_score
 from dualnet.plots.report.sections import Section, Table
 
-ALONE = {"image_only": "picture alone", "metadata_only": "record alone"}
-WITHOUT = {
-    "missing": "all fields missing",
-    "permuted": "the other half of another patient",
-    "averaged": "the other half averaged over patients",
-}
+BOTH = "picture and record"
 
 
 def make_audit(metrics: Mapping[str, Any]) -> Section | None:
@@ -22,11 +19,11 @@ def make_audit(metrics: Mapping[str, Any]) -> Section | None:
     if not audit:
         return None
     tables = [
-        _table(caption, rows)
-        for caption, rows in (
-            ("With both halves, and with one", list(_list_modalities(audit))),
-            ("With fields of the record missing", list(_list_patterns(audit))),
-            ("Without the lungs, pictures alone", list(_list_probes(audit))),
+        _table(caption, name, rows)
+        for caption, name, rows in (
+            ("With both halves, and with one", "read", list(_list_halves(audit))),
+            ("With fields of the record missing", "missing", list(_list_gaps(audit))),
+            ("Without the lungs, pictures alone", "seen", list(_list_probes(audit))),
         )
         if rows
     ]
@@ -34,7 +31,7 @@ def make_audit(metrics: Mapping[str, Any]) -> Section | None:
         key="audit",
         title="What the model reads",
         paragraphs=(
-            "The same checkpoint, with parts of what it reads taken away. A half is "
+            "The same model, with parts of what it reads taken away. A half is "
             "taken away in several ways, as none of them is neutral: a model that never "
             "met a missing field in training has not been taught what it means.",
             *audit["warnings"],
@@ -44,27 +41,27 @@ def make_audit(metrics: Mapping[str, Any]) -> Section | None:
     )
 
 
-def _list_modalities(audit: Mapping[str, Any]) -> Iterator[list[str]]:
+def _list_halves(audit: Mapping[str, Any]) -> Iterator[list[str]]:
     found = audit.get("modalities")
     if not found:
         return
-    yield _row("both", found["fused"])
-    for half, ways in ALONE.items():
-        for way, said in WITHOUT.items():
-            if found[half].get(way):
-                yield _row(f"{ways}: {said}", found[half][way])
+    yield _row(BOTH, found["fused"])
+    for (half, way), said in VIEW_NAMES.items():
+        if found[half].get(way):
+            yield _row(said, found[half][way])
 
 
-def _list_patterns(audit: Mapping[str, Any]) -> Iterator[list[str]]:
+def _list_gaps(audit: Mapping[str, Any]) -> Iterator[list[str]]:
     for pattern in (audit.get("modalities") or {}).get("patterns") or ():
-        missing = ", ".join(display_baseline(name) for name in pattern["missing"])
-        yield _row(missing or "none", pattern)
+        missing = ", ".join(FIELD_NAMES[name] for name in pattern["missing"])
+        yield _row(missing or "nothing", pattern)
 
 
 def _list_probes(audit: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, scores in (audit.get("probes") or {}).items():
         if isinstance(scores, Mapping) and "macro" in scores:
-            yield _row(display_baseline(name), scores)
+            said, _ = PROBES.get(name, (display_baseline(name), None))
+            yield _row(said, scores)
 
 
 def _row(name: str, scores: Mapping[str, Any]) -> list[str]:
@@ -76,9 +73,9 @@ def _row(name: str, scores: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _table(caption: str, rows: list[list[str]]) -> Table:
+def _table(caption: str, name: str, rows: list[list[str]]) -> Table:
     return Table(
         caption=caption,
-        header=["", "macro AUROC [95 %]", "accuracy [95 %]"],
+        header=[name, "macro AUROC [95 %]", "accuracy [95 %]"],
         rows=rows,
     )

@@ -104,7 +104,7 @@ def _group_row(grouping: str, group: Mapping[str, Any]) -> list[str]:
 
 def _dropped_table(found: Mapping[str, Any]) -> Table:
     return Table(
-        caption=f"Labels that the rule `{found['rule']}` drops",
+        caption=f'Labels that the rule "{found["rule"]}" drops',
         header=["part", "radiographs", "labels", "dropped"],
         rows=[
             [

@@ -16,6 +16,13 @@ MEASURES = {
     "npv": "NPV",
     "f1": "F1",
 }
+POINTS = {
+    "0.5": "probability .5",
+    "youden": "Youden's index",
+    "sensitivity_90": "sensitivity .9",
+    "specificity_90": "specificity .9",
+}
+PARTS = {"train": "training", "val": "validation"}
 CALIBRATED = {
     "log_loss": "log-loss",
     "expected_calibration_error": "calibration error",
@@ -31,7 +38,7 @@ def make_operating_points(metrics: Mapping[str, Any]) -> Section | None:
         caption="Means over the findings",
         header=["at", *MEASURES.values()],
         rows=[
-            [display_baseline(name), *_values(point["macro"])]
+            [_name_point(name), *_values(point["macro"])]
             for name, point in points.items()
         ],
     )
@@ -65,7 +72,8 @@ def make_calibration(metrics: Mapping[str, Any]) -> Section | None:
         title="Probabilities after temperature scaling",
         paragraphs=(
             f"Temperature {temperatures}, fitted on "
-            f"{number_of(fitted['num_images'], 'radiograph')} of the {fitted['part']} "
+            f"{number_of(fitted['num_images'], 'radiograph')} of the "
+            f"{PARTS.get(fitted['part'], fitted['part'])} "
             "part; above 1 it makes the model less sure. It leaves AUROCs as they are "
             "where there is one for all classes.",
         ),
@@ -93,7 +101,7 @@ def _point_table(
 ) -> Table:
     chosen = f": {point['chosen']}" if point.get("chosen") else ""
     return Table(
-        caption=f"Each finding at {display_baseline(name)}{chosen}",
+        caption=f"Each finding at {_name_point(name)}{chosen}",
         header=["finding", "n", "threshold", *MEASURES.values()],
         rows=[
             [
@@ -106,6 +114,10 @@ def _point_table(
             if finding != metrics["negative"]
         ],
     )
+
+
+def _name_point(name: str) -> str:
+    return POINTS.get(name, display_baseline(name))
 
 
 def _values(scores: Mapping[str, Any]) -> list[str]:
