@@ -30,13 +30,16 @@ def drawn() -> None:
 
 @pytest.fixture(autouse=True)
 def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evaluations without figures and report, which cost more than all the rest."""
+    """Evaluations without figures and reports, which cost more than all the rest."""
     if {"drawn", "real_data"} & set(request.fixturenames):
         return
     room = "dualnet.jobs.evaluation_folder"
     monkeypatch.setattr(f"{room}.plot_evaluation", lambda *_: {})
     monkeypatch.setattr(f"{room}.draw_charts", lambda *_: [])
     monkeypatch.setattr(f"{room}.write_report", lambda *_, **__: None)
+    compare = "dualnet.jobs.compare"
+    monkeypatch.setattr(f"{compare}.plot_comparison", lambda *_: {})
+    monkeypatch.setattr(f"{compare}.write_comparison_report", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def refuse_changed(
     return refuse
 
 
+@pytest.mark.usefixtures("drawn")
 def test_runs_are_compared_and_written(
     one: RunFolder,
     other: RunFolder,
@@ -78,6 +79,7 @@ def test_runs_are_compared_and_written(
     assert table["finding"].tolist() == ["Edema", "Mass", "No Finding", "Mean"] * 2
     assert sorted(file.name for file in (out / "figures").iterdir()) == [
         "differences.png",
+        "findings.png",
         "macro.png",
     ]
     text = capsys.readouterr().out
@@ -107,13 +109,15 @@ def test_what_evaluate_writes_is_what_is_compared(
     assert found["additions"] == []
 
 
+@pytest.mark.usefixtures("drawn")
 def test_same_runs_give_the_same_bytes(
     one: RunFolder, other: RunFolder, tmp_path: Path
 ) -> None:
     outs = [tmp_path / "a", tmp_path / "b"]
     for out in outs:
         compare_runs([one.path, other.path], out=out)
-    for name in ("compare.json", "compare.csv", "figures/macro.png"):
+    files = ("compare.json", "compare.csv", "figures/macro.png", "report.html")
+    for name in (*files, "report.pdf"):
         assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes()
 
 

@@ -39,6 +39,7 @@ class ComparedRun:
         modality: `fused`, `image` or `metadata`; None where it is not known.
         sibling: The same for runs whose configurations differ only in the modality;
             None where it is not known.
+        judged: How it was judged on its own, beside its baselines; kept as it is.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ComparedRun:
     num_predicted: int
     modality: str | None = None
     sibling: str | None = None
+    judged: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ def compare(
     caution: str | None = None,
     unshared_classes: Sequence[str] = (),
     num_left_out: int = 0,
+    phantom: bool = False,
 ) -> Comparison:
     """Compares runs with the first of them.
 
@@ -89,6 +92,7 @@ def compare(
         caution: What must be said before any score; none: nothing.
         unshared_classes: Classes that not all runs score, which are left out.
         num_left_out: Radiographs of patients that a run was fitted on, left out.
+        phantom: Whether the radiographs are the phantom's.
 
     Returns:
         The scores side by side, the paired differences and the verdict. p-values of
@@ -106,6 +110,7 @@ def compare(
     metrics = plain_values(
         {
             "caution": caution,
+            "about": {"phantom": phantom},
             "num_images": len(rows.labels),
             "num_patients": rows.resamples.num_patients,
             "class_names": list(rows.class_names),
@@ -139,6 +144,7 @@ def _describe_run(
         "modality": run.modality,
         "num_predicted": run.num_predicted,
         "num_left_out": run.num_predicted - len(rows.labels),
+        "judged": run.judged,
         **describe_scored(rows, scored[run.name]),
     }
 

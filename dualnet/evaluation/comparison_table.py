@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from dualnet.evaluation.caution import due_cautions
 from dualnet.evaluation.columns import align
 from dualnet.evaluation.comparison_verdict import (
     describe_difference,
@@ -19,7 +20,7 @@ from dualnet.evaluation.verdict import (
     format_number,
     format_p,
 )
-from dualnet.wording import number_of
+from dualnet.wording import describe_rows, number_of
 
 MEAN = "Mean"
 RUNS_WITH_INTERVALS = 3  # more do not fit beside each other in `COLUMNS`
@@ -68,8 +69,8 @@ def format_comparison(metrics: Mapping[str, Any]) -> str:
     """
     last = len(metrics["class_names"]) + 1
     blocks = [
-        _fill(metrics["caution"] or ""),
-        "\n".join(_fill(line) for line in _describe_rows(metrics)),
+        "\n".join(map(_fill, due_cautions(metrics))),
+        "\n".join(_fill(line) for line in describe_shared_rows(metrics)),
         align(_scores_rows(metrics), left=(0,), rules=(1, last)),
     ]
     for name in metrics["differences"]:
@@ -102,11 +103,16 @@ def _list_differences(entry: Mapping[str, Any]) -> dict[str, Any]:
     return row | {"outcome": entry.get("outcome")}
 
 
-def _describe_rows(metrics: Mapping[str, Any]) -> list[str]:
-    shared = (
-        f"{number_of(metrics['num_images'], 'radiograph')} of "
-        f"{number_of(metrics['num_patients'], 'patient')} that all runs have predicted."
-    )
+def describe_shared_rows(metrics: Mapping[str, Any]) -> list[str]:
+    """Says which radiographs were compared, and which were left out.
+
+    Args:
+        metrics: Plain values, as `compare` collects them.
+
+    Returns:
+        Sentences, how many all runs share first.
+    """
+    shared = f"{describe_rows(metrics)} that all runs have predicted."
     fitted = metrics["num_fitted_left_out"]
     of_fitted = f"{number_of(fitted, 'radiograph')} of patients that a run was fitted on left out."
     left_out = [
@@ -124,13 +130,13 @@ def _scores_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
     runs = metrics["runs"]
     with_intervals = len(runs) <= RUNS_WITH_INTERVALS
     rows = [["AUROC", "n", *runs]]
-    for name in _ordered_classes(metrics):
+    for name in order_classes(metrics):
         entries = [run["findings"][name] for run in runs.values()]
         count = f"{entries[0]['n_positive']:,}"
         cells = [_describe_area(entry, with_intervals) for entry in entries]
         rows.append([name.replace("_", " "), count, *cells])
     means = [_describe_area(run["macro"], with_intervals) for run in runs.values()]
-    return [*rows, [_name_mean(metrics), "", *means]]
+    return [*rows, [name_mean(metrics), "", *means]]
 
 
 def _difference_rows(metrics: Mapping[str, Any], name: str) -> list[list[str]]:
@@ -138,12 +144,12 @@ def _difference_rows(metrics: Mapping[str, Any], name: str) -> list[list[str]]:
     counts = metrics["runs"][name]["findings"]
     interval = f"[{metrics['intervals']['level'] * 100:.0f} % interval]"
     rows = [["Finding", "n", f"AUROC {interval}", f"AP {interval}", "p", "Holm", ""]]
-    for finding in _ordered_classes(metrics):
+    for finding in order_classes(metrics):
         cells = _difference_cells(difference["findings"][finding])
         count = f"{counts[finding]['n_positive']:,}"
         rows.append([finding.replace("_", " "), count, *cells])
     macro = {**difference["macro"], "outcome": difference["outcome"]}
-    return [*rows, [_name_mean(metrics), "", *_difference_cells(macro)]]
+    return [*rows, [name_mean(metrics), "", *_difference_cells(macro)]]
 
 
 def _difference_cells(entry: Mapping[str, Any]) -> list[str]:
@@ -165,12 +171,13 @@ def _describe_area(entry: Mapping[str, Any], with_interval: bool) -> str:
     return f"{number} {format_interval(entry['auroc_interval'])}"
 
 
-def _ordered_classes(metrics: Mapping[str, Any]) -> list[str]:
+def order_classes(metrics: Mapping[str, Any]) -> list[str]:
     """The findings, then the negative class if it is scored."""
     return sorted(metrics["class_names"], key=lambda name: name == metrics["negative"])
 
 
-def _name_mean(metrics: Mapping[str, Any]) -> str:
+def name_mean(metrics: Mapping[str, Any]) -> str:
+    """Names the row of the mean: over how many of the findings it is."""
     areas = next(iter(metrics["runs"].values()))["findings"]
     findings = [area for name, area in areas.items() if name != metrics["negative"]]
     defined = sum(area["auroc"] is not None for area in findings)

@@ -40,7 +40,7 @@ def describe_comparison(metrics: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, difference in metrics["differences"].items():
         lines += [_against_first(metrics, name), _by_finding(metrics, difference)]
-    lines += [_addition(one) for one in metrics["additions"]]
+    lines += [describe_addition(one) for one in metrics["additions"]]
     return [*lines, NOT_IN_INTERVALS]
 
 
@@ -102,28 +102,38 @@ def _by_finding(metrics: Mapping[str, Any], difference: Mapping[str, Any]) -> st
     )
     counts = metrics["runs"][metrics["reference"]]["findings"]
     few = [
-        name for name in better + worse if _count_patients(counts[name]) < FEW_PATIENTS
+        name for name in better + worse if count_patients(counts[name]) < FEW_PATIENTS
     ]
-    untold = f"; cannot be told for {_join_names(undefined)}" if undefined else ""
+    untold = f"; cannot be told for {join_names(undefined)}" if undefined else ""
     doubtful = (
-        f" Doubtful, being of fewer than {FEW_PATIENTS} patients: {_join_names(few)}."
+        f" Doubtful, being of fewer than {FEW_PATIENTS} patients: {join_names(few)}."
     )
     return (
         f"  By finding, corrected for {number_of(len(outcomes), 'finding')}: better "
-        f"for {_join_names(better)}; worse for {_join_names(worse)}{untold}."
+        f"for {join_names(better)}; worse for {join_names(worse)}{untold}."
         f"{doubtful if few else ''}"
     )
 
 
-def _count_patients(entry: Mapping[str, Any]) -> int:
+def count_patients(entry: Mapping[str, Any]) -> int:
+    """Returns how many patients have a finding or lack it, whichever are fewer."""
     return min(entry["n_positive_patients"], entry["n_negative_patients"])
 
 
-def _join_names(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
+    """Joins names of findings as in a sentence."""
     return join_words([name.replace("_", " ") for name in names])
 
 
-def _addition(addition: Mapping[str, Any]) -> str:
+def describe_addition(addition: Mapping[str, Any]) -> str:
+    """Says what one half of a model adds to the other.
+
+    Args:
+        addition: One of `additions`, as `compare` collects them.
+
+    Returns:
+        A sentence with the difference, its interval and its p-value.
+    """
     added = addition["added"]
     said = ADDITIONS[addition["outcome"]].format(added=added, half=HALVES[added])
     area = addition["macro"]["auroc"]

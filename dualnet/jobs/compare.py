@@ -21,6 +21,7 @@ from dualnet.jobs.judged import check_choice
 from dualnet.jobs.predicted import Predicted, read_predicted
 from dualnet.jobs.shared import Shared, settle_patients, share
 from dualnet.plots.comparison import plot_comparison
+from dualnet.plots.report.writer import write_comparison_report
 from dualnet.plots.style import save_figure
 from dualnet.runs import write_table
 
@@ -40,7 +41,7 @@ class ComparedRuns:
     """What a comparison left.
 
     Args:
-        folder: Where `compare.json`, `compare.csv` and `figures/` lie.
+        folder: Where `compare.json`, `compare.csv`, the report and `figures/` lie.
         comparison: The scores, the differences and the verdict.
     """
 
@@ -81,6 +82,7 @@ def compare_runs(
         caution=caution(shared.fitted_parts.tolist()),
         unshared_classes=shared.unshared,
         num_left_out=shared.num_left_out,
+        phantom=any(one.phantom for one in all_predicted),
     )
     folder = out or FOLDER
     write_comparison(folder, comparison)
@@ -88,15 +90,18 @@ def compare_runs(
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Writes a comparison: numbers, a table and figures.
+    """Writes a comparison: a table, figures, the report, and last the numbers.
 
     Args:
         folder: The folder to write.
         comparison: What to write.
     """
     write_table(folder / "compare.csv", comparison.table())
-    for name, figure in plot_comparison(comparison.metrics).items():
-        save_figure(figure, folder / "figures" / f"{name}.png")
+    figures = plot_comparison(comparison.metrics)
+    paths = {name: folder / "figures" / f"{name}.png" for name in figures}
+    for name, figure in figures.items():
+        save_figure(figure, paths[name])
+    write_comparison_report(folder, comparison.metrics, figures=paths)
     write_json(folder / "compare.json", comparison.metrics)
 
 
@@ -150,6 +155,7 @@ def _compared_runs(
             num_predicted=len(one.table),
             modality=one.run.config.model.modality if one.run else None,
             sibling=_sibling(one.run) if one.run else None,
+            judged=one.judged,
         )
         for one in all_predicted
     ]

@@ -1,6 +1,7 @@
 """What a run, or anybody's model, has predicted: a judged folder, read and checked."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ class Predicted:
         negative: The class without any finding.
         resamples: How often patients were drawn for the intervals of `metrics.json`.
         seed: What decided these draws.
+        judged: How it was judged on its own: `num_images`, `num_patients`, and of
+            `model` and each of `baselines` the macro AUROC with its interval.
+        phantom: Whether the radiographs are the phantom's.
         table: `image_id` (unique), `patient_id`, `findings` (a set of names), `part`
             (empty where it is not known), and a column of finite scores a class.
     """
@@ -41,6 +45,8 @@ class Predicted:
     negative: str
     resamples: int
     seed: int
+    judged: Mapping[str, Any]
+    phantom: bool
     table: pd.DataFrame
 
 
@@ -67,6 +73,8 @@ def read_predicted(path: Path, part: str) -> Predicted:
         negative=metrics["negative"],
         resamples=metrics["resamples"],
         seed=metrics["seed"],
+        judged=metrics["judged"],
+        phantom=metrics["phantom"],
         table=table,
     )
 
@@ -123,12 +131,30 @@ def _read_metrics(file: Path) -> dict[str, Any]:
             "negative": str(values["negative"]),
             "resamples": int(values["intervals"]["resamples"]),
             "seed": int(values["intervals"]["seed"]),
+            "judged": _describe_judged(values),
+            "phantom": bool((values.get("about") or {}).get("phantom")),
         }
     except UNREADABLE as error:
         raise RunError(
             f"{file}: must be as `dualnet evaluate` or `dualnet judge` wrote it. "
             f"Received: {type(error).__name__} while reading. Judge the model again."
         ) from error
+
+
+def _describe_judged(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Takes the macro AUROCs of the model and its baselines, as far as they are told."""
+    blocks = {"model": values.get("model"), **values.get("baselines", {})}
+    areas = {
+        name: {key: block["macro"][key] for key in ("auroc", "auroc_interval")}
+        for name, block in blocks.items()
+        if block
+    }
+    return {
+        "num_images": values.get("num_images"),
+        "num_patients": values.get("num_patients"),
+        "model": areas.pop("model", None),
+        "baselines": areas,
+    }
 
 
 def _read_table(file: Path, class_names: list[str]) -> pd.DataFrame:

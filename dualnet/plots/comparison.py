@@ -1,6 +1,6 @@
 """Figures of a comparison: what each run differs from the first, and their means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ LOOKS = (
     Look(color="#E69F00", linestyle="-.", marker="P"),
 )
 ROW = 0.46  # inches
+ENDS = ("low", "high")
+LINE = 0.25  # inches a line of the legend
 EACH = 0.15  # inches that each run after the first two adds to a row
 
 
@@ -35,7 +37,11 @@ def plot_comparison(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     Returns:
         The figures by their file name, without suffix.
     """
-    return {"differences": plot_differences(metrics), "macro": plot_macro(metrics)}
+    return {
+        "differences": plot_differences(metrics),
+        "findings": plot_findings(metrics),
+        "macro": plot_macro(metrics),
+    }
 
 
 @styled
@@ -51,7 +57,7 @@ def plot_differences(metrics: Mapping[str, Any]) -> Figure:
         correction, an open one is not.
     """
     differences = metrics["differences"]
-    rows = _ranked_findings(metrics)
+    rows = rank_by_gain(metrics)
     height = (ROW + EACH * max(0, len(differences) - 2)) * (len(rows) + 1)
     figure = new_figure(8, height + 2.6)
     axes = figure.subplots()
@@ -59,10 +65,7 @@ def plot_differences(metrics: Mapping[str, Any]) -> Figure:
     for number, (name, difference) in enumerate(differences.items()):
         entries = [*(difference["findings"][one] for one in rows), difference]
         _draw_run(axes, name, entries, number, len(differences))
-    counts = next(iter(metrics["runs"].values()))["findings"]
-    labels = [
-        f"{display_name(name)} (n={counts[name]['n_positive']:,})" for name in rows
-    ]
+    labels = label_findings(metrics, rows)
     name_rows(axes, [*labels, "Mean of the findings"], with_mean=True)
     axes.set_xlabel("Difference in AUROC, 95 % interval by patient")
     figure.suptitle(
@@ -73,6 +76,42 @@ def plot_differences(metrics: Mapping[str, Any]) -> Figure:
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside lower center", ncols=2
     )
+    return figure
+
+
+@styled
+def plot_findings(metrics: Mapping[str, Any]) -> Figure:
+    """Draws every finding's AUROC with its interval, the runs beside each other.
+
+    Args:
+        metrics: Plain values, as `compare` collects them.
+
+    Returns:
+        A figure with a row a finding, the first run's best on top, and the mean below.
+    """
+    runs = metrics["runs"]
+    rows = rank_by_score(metrics)
+    height = (ROW + EACH * max(0, len(runs) - 2)) * (len(rows) + 1)
+    figure = new_figure(8, height + 2.0 + LINE * -(-(len(runs) + 1) // 2))
+    axes = figure.subplots()
+    chance = style.CHANCE
+    axes.axvline(0.5, color=chance.color, linestyle=chance.linestyle, label="chance")
+    for number, (name, run) in enumerate(runs.items()):
+        look, offset = look_of_run(number), _offset(number, len(runs))
+        entries = [*(run["findings"][one] for one in rows), run["macro"]]
+        for row, one in enumerate(entries):
+            ends = one["auroc_interval"]
+            draw_interval(axes, row + offset, one["auroc"], ends, look)
+            if one["auroc"] is None:
+                _write_undefined(axes, 0.51, row + offset, look)
+        axes.plot([], [], color=look.color, marker=look.marker, label=name)
+    labels = label_findings(metrics, rows)
+    name_rows(axes, [*labels, "Mean of the findings"], with_mean=True)
+    axes.set_xlim(*widest(metrics))
+    axes.set_xlabel("AUROC against the full label set, 95 % interval by patient")
+    figure.suptitle(f"AUROC by finding\n{describe_rows(metrics)}")
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -90,20 +129,15 @@ def plot_macro(metrics: Mapping[str, Any]) -> Figure:
     figure = new_figure(8, 0.5 * len(runs) + 2)
     axes = figure.subplots()
     axes.axvline(0.5, color=style.CHANCE.color, linestyle=":")
-    # the first run is the one that the others are drawn against
-    looks = [style.CHANCE, *(_look(number) for number in range(len(runs) - 1))]
-    for row, (run, look) in enumerate(zip(runs.values(), looks, strict=True)):
-        _draw_mean(axes, run["macro"], row, look)
+    for row, run in enumerate(runs.values()):
+        _draw_mean(axes, run["macro"], row, look_of_run(row))
     names = [
         f"{name} ({run['modality']})" if run["modality"] else name
         for name, run in runs.items()
     ]
     name_rows(axes, names)
-    low, high = _ends(run["macro"] for run in runs.values())
-    axes.set_xlim(min(0.48, low - 0.02), min(1.01, high + 0.02))
-    axes.set_xlabel(
-        "Mean AUROC of the findings, 95 % interval by patient; .5 is chance"
-    )
+    axes.set_xlim(*range_of_means(metrics))
+    axes.set_xlabel("Mean AUROC of the findings, 95 % interval")
     figure.suptitle(f"Mean AUROC by run\n{describe_rows(metrics)}")
     return figure
 
@@ -111,12 +145,11 @@ def plot_macro(metrics: Mapping[str, Any]) -> Figure:
 def _draw_run(
     axes: Axes, name: str, entries: Sequence[Mapping[str, Any]], number: int, of: int
 ) -> None:
-    look = _look(number)
-    offset = (number - (of - 1) / 2) * min(0.34, 0.7 / of)
+    look, offset = look_of_run(number + 1), _offset(number, of)
     for row, entry in enumerate(entries):
         area = entry["macro"]["auroc"] if "macro" in entry else entry["auroc"]
         if area["difference"] is None:
-            axes.text(0, row + offset, "n/a", color=look.color, va="center", size=10)
+            _write_undefined(axes, 0, row + offset, look)
         shown = entry["outcome"] in {BEATS, WORSE}
         draw_interval(axes, row + offset, area["difference"], area, look, filled=shown)
     axes.plot([], [], color=look.color, linestyle="-", marker=look.marker, label=name)
@@ -138,12 +171,47 @@ def _draw_mean(axes: Axes, macro: Mapping[str, Any], row: int, look: Look) -> No
     )
 
 
-def _look(number: int) -> Look:
-    return LOOKS[number % len(LOOKS)]
+def look_of_run(number: int) -> Look:
+    """Returns how a run is drawn; the first, which the others are less, is gray."""
+    return LOOKS[(number - 1) % len(LOOKS)] if number else style.CHANCE
 
 
-def _ranked_findings(metrics: Mapping[str, Any]) -> list[str]:
-    """Findings by how much the first compared run gains, the undefined last."""
+def label_findings(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Returns findings in words, each with how many radiographs have it."""
+    counts = next(iter(metrics["runs"].values()))["findings"]
+    return [
+        f"{display_name(name)} (n={counts[name]['n_positive']:,})" for name in names
+    ]
+
+
+def range_of_means(metrics: Mapping[str, Any]) -> tuple[float, float]:
+    """Returns where an axis of all runs' mean AUROCs begins and ends."""
+    return _around(run["macro"] for run in metrics["runs"].values())
+
+
+def widest(metrics: Mapping[str, Any]) -> tuple[float, float]:
+    """Returns where an axis of all AUROCs begins and ends."""
+    runs = metrics["runs"].values()
+    blocks = [
+        block
+        for run in runs
+        for block in (
+            run["macro"],
+            *(run["findings"][name] for name in rank_by_score(metrics)),
+        )
+    ]
+    return _around(blocks)
+
+
+def rank_by_score(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns the findings by the first run's AUROC, the undefined last."""
+    scores = next(iter(metrics["runs"].values()))["findings"]
+    names = [name for name in metrics["class_names"] if name != metrics["negative"]]
+    return sorted(names, key=lambda name: -(scores[name]["auroc"] or -1))
+
+
+def rank_by_gain(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns the findings by what the first compared run gains, undefined last."""
     findings = next(iter(metrics["differences"].values()))["findings"]
     names = [name for name in metrics["class_names"] if name != metrics["negative"]]
     gains = {name: findings[name]["auroc"]["difference"] for name in names}
@@ -152,14 +220,22 @@ def _ranked_findings(metrics: Mapping[str, Any]) -> list[str]:
     )
 
 
-def _ends(blocks: Any) -> tuple[float, float]:
+def _offset(number: int, of: int) -> float:
+    """Returns how far below the middle of its row a run is drawn."""
+    return (number - (of - 1) / 2) * min(0.34, 0.7 / of)
+
+
+def _write_undefined(axes: Axes, x: float, place: float, look: Look) -> None:
+    axes.text(x, place, "n/a", color=look.color, va="center", size=10)
+
+
+def _around(blocks: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
+    """Returns what holds every AUROC with its interval, and chance."""
     values = [
         value
         for block in blocks
-        for value in (
-            block["auroc"],
-            *map(block["auroc_interval"].get, ("low", "high")),
-        )
+        for value in (block["auroc"], *map(block["auroc_interval"].get, ENDS))
         if value is not None
     ]
-    return min(values, default=0.5), max(values, default=0.5)
+    low, high = min(values, default=0.5), max(values, default=0.5)
+    return min(0.48, low - 0.02), min(1.01, high + 0.02)

@@ -4,7 +4,7 @@ A new section is a function in a file of its own and a line in `SECTIONS`. It is
 the plain values of `metrics.json` and returns None where they have nothing for it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,18 +26,25 @@ SECTIONS: tuple[MakeSection, ...] = (
 )
 
 
-def make_sections(metrics: Mapping[str, Any], drawn: Collection[str]) -> list[Section]:
+def make_sections(
+    metrics: Mapping[str, Any],
+    drawn: Collection[str],
+    makers: Sequence[MakeSection] | None = None,
+) -> list[Section]:
     """Makes the sections of a report.
 
     Args:
-        metrics: Plain values, as `evaluate` collects them.
+        metrics: Plain values, as `evaluate` collects them, or what `makers` read.
         drawn: Names of the figures there are. One that no section shows gets into a
             section of its own at the end, so that none is lost.
+        makers: What makes them, in order; none: `SECTIONS`.
 
     Returns:
         The sections that have something to say, in order.
     """
-    made = [section for make in SECTIONS if (section := make(metrics)) is not None]
+    made = [
+        section for make in makers or SECTIONS if (section := make(metrics)) is not None
+    ]
     sections = [
         replace(
             section,

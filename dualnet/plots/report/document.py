@@ -27,7 +27,7 @@ NOTE = Font(size=8, color="#555555")
 SIZES = (8.0, 7.5, 7.0, 6.5, 6.0)  # points: of a cell, the first at which it fits
 GAP = 0.14  # inches between two columns
 MOST_OF_PAGE = 0.82  # of a page's height, for the largest figure
-LEAST = 0.7  # of its full size, for a figure that may be on the same page so
+LEAST = 0.8  # of its full size, for a figure that may be on the same page so
 
 
 def write_document(
@@ -55,7 +55,7 @@ def write_document(
         atomic_path(path) as unfinished,
         PdfPages(unfinished, metadata=metadata) as pages,
     ):
-        paper = Paper(pages, footer=f"{heading.title}. {heading.cautions[0]}")
+        paper = Paper(pages, footer=f"{heading.cautions[0]} {heading.title}.")
         _draw_heading(paper, heading)
         for section in sections:
             _draw_section(paper, section, figures)
@@ -72,6 +72,7 @@ def _draw_heading(paper: Paper, heading: Heading) -> None:
         paper.write(sentence, BODY if number else LEAD, after=0.03)
         for part in parts:
             paper.write(part, BODY, indent=0.25, after=0.02)
+        paper.skip(0.05 if parts else 0.0)
     paper.skip(0.1)
     for value, said in heading.facts:
         paper.write(f"{value}  {said}", BODY, after=0.02)
@@ -200,7 +201,7 @@ def _draw_picture(paper: Paper, picture: Picture, figure: Image.Image) -> None:
     share = pixels.height / pixels.width
     height = min(paper.width * share, paper.height * MOST_OF_PAGE)
     caption = f"{picture.title}. {picture.caption}".strip()
-    lines = BODY.wrap(caption, paper.width)
+    lines = BODY.wrap(keep_together(caption), paper.width)
     room = paper.room - 0.3 - len(lines) * BODY.height
     if LEAST * height <= room:
         height = min(height, room)

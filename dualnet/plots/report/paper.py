@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
+from dualnet.plots.embed import keep_together
 from dualnet.plots.style import GRID, TEXT, styled
 
 WIDTH, HEIGHT = 8.27, 11.69  # inches: A4
@@ -70,6 +71,8 @@ class Font:
 
 
 BODY = Font(size=9)
+FOOTER = Font(size=7.5, color="#555555")
+FOOTER_LINES = 2  # more would lie on the edge of the sheet
 
 
 class Paper:
@@ -77,14 +80,15 @@ class Paper:
 
     Args:
         pages: The document.
-        footer: Stands at the foot of every sheet, before its number.
+        footer: Stands at the foot of every sheet, before its number; what does not fit
+            into two lines is left out.
     """
 
     def __init__(self, pages: PdfPages, *, footer: str) -> None:
         self.width = WIDTH - 2 * MARGIN
         self.height = HEIGHT - 2 * MARGIN
         self._pages = pages
-        self._footer = footer
+        self._footer = FOOTER.wrap(footer, self.width - 0.4)[:FOOTER_LINES]
         self._number = 0
         self._start()
 
@@ -117,7 +121,7 @@ class Paper:
             indent: Inches free to the left.
             after: Inches free below.
         """
-        for line in font.wrap(text, self.width - indent):
+        for line in font.wrap(keep_together(text), self.width - indent):
             self.need(font.height)
             self.put(line, font, indent)
             self.skip(font.height)
@@ -187,12 +191,12 @@ class Paper:
         self._number += 1
         self._top = MARGIN
         self._sheet = Figure(figsize=(WIDTH, HEIGHT))
-        look = {"size": 7.5, "color": "#555555", "parse_math": False}
-        for place, side, text in (
-            (MARGIN / WIDTH, "left", self._footer),
-            (1 - MARGIN / WIDTH, "right", str(self._number)),
-        ):
-            self._sheet.text(place, FOOT / HEIGHT, text, ha=side, **look)
+        look = {"size": FOOTER.size, "color": FOOTER.color, "parse_math": False}
+        right, foot = 1 - MARGIN / WIDTH, FOOT / HEIGHT
+        self._sheet.text(right, foot, str(self._number), ha="right", **look)
+        for number, line in enumerate(self._footer):
+            height = (FOOT - number * FOOTER.height) / HEIGHT
+            self._sheet.text(MARGIN / WIDTH, height, line, **look)
 
 
 @lru_cache(maxsize=20_000)
