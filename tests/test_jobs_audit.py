@@ -208,15 +208,28 @@ def test_any_column_of_a_few_values_is_asked_as_a_source(
     hospital = np.where(np.arange(len(records)) % 2 == 0, "north", "south")
     details = pd.DataFrame({"image_id": records["image_id"], "hospital": hospital})
     details.to_csv(run / "details.csv", index=False)
-    found = evaluate_run(run, out=folder / "sources", audit=True).folder
+    machine = np.where(np.arange(len(records)) % 3 == 0, "old", "new")
+    joined = pd.DataFrame({"image_id": records["image_id"], "machine": machine})
+    joined.to_csv(folder / "machines.csv", index=False)
+    found = evaluate_run(
+        run,
+        out=folder / "sources",
+        audit=True,
+        joins=[f"{folder / 'machines.csv'}:machine"],
+    ).folder
     (run / "details.csv").unlink()
     audit = read(found / "audit.json")
-    assert list(audit["sources"]) == ["hospital"]  # `source` is nih in every row
+    # `source` is nih in every row
+    assert list(audit["sources"]) == ["hospital", "machine"]
+    assert set(audit["sources"]["machine"]["values"]) == {"old", "new"}
     assert set(audit["sources"]["hospital"]["values"]) == {"north", "south"}
     assert any("hospital is told with AUROC" in line for line in audit["lines"])
     asked = audit["sources"]["hospital"]["num_images"]
     assert asked <= 16 < audit["num_images"]
-    assert f"hospital asked of {asked} of {audit['num_images']} radio" in caplog.text
+    assert (
+        f"hospital, machine asked of {asked} of {audit['num_images']} radio"
+        in caplog.text
+    )
 
 
 @pytest.mark.usefixtures("undrawn")

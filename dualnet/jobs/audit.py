@@ -1,7 +1,7 @@
 """`dualnet evaluate --audit`: what the model reads, from one checkpoint."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ def audit_run(
     evaluation: Evaluation,
     pictures: ReadPictures,
     thumbnails: Mapping[str, Prediction],
+    *,
+    columns: Mapping[str, Sequence[str]] | None = None,
 ) -> Audit:
     """Audits a run on the rows it was judged on, and adds that to its evaluation.
 
@@ -67,6 +69,7 @@ def audit_run(
             the verdict.
         pictures: What the model made of the pictures.
         thumbnails: What the thumbnail models say.
+        columns: What other tables say of each row, by column; empty where unknown.
 
     Returns:
         The audit.
@@ -102,7 +105,7 @@ def audit_run(
         "modalities": modalities,
         "counterfactuals": changes,
         "probes": score_probes(truth, intact, {**alone, **thumbnails}, draws),
-        "sources": _probe_sources(run, table, pictures.features, draws),
+        "sources": _probe_sources(run, table, pictures.features, draws, columns or {}),
     }
     values |= say_audit(values)
     _add_to_verdict(evaluation, values)
@@ -134,8 +137,9 @@ def _probe_sources(
     table: pd.DataFrame,
     features: np.ndarray,
     draws: PatientResamples,
+    columns: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    """Asks for `source`, and any column that the table or the dataset has besides."""
+    """Asks for `source`, and any column that this or another table has besides."""
     drawn = sample_patients(table, num_images=MAX_PROBED, seed=run.config.seed)
     rows = table["image_id"].isin(drawn["image_id"]).to_numpy()
     features, draws = features[rows], replace(draws, codes=draws.codes[rows])
@@ -150,6 +154,7 @@ def _probe_sources(
                 for name in more.columns.difference(told.columns)
             }
         )
+    told = told.assign(**columns)
     found = {}
     for name in told.columns:
         values = told[name].astype("string").fillna("").to_numpy(dtype=str)

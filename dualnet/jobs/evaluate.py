@@ -111,7 +111,12 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     besides = read_besides(run, table, config, tables=tables, adjudicated=adjudicated)
     pictures_alone = read_image_only(image_only, run, table) if image_only else None
     evaluation, audited = _judge_pictures(
-        run, table, stored, pictures_alone=pictures_alone, audit=audit
+        run,
+        table,
+        stored,
+        pictures_alone=pictures_alone,
+        audit=audit,
+        columns=besides.columns,
     )
     evaluation = break_down(evaluation, table, besides)
     evaluation = name_judged(evaluation, run, data)
@@ -171,6 +176,7 @@ def _judge_pictures(
     *,
     pictures_alone: FinishedRun | None,
     audit: bool,
+    columns: Mapping[str, Sequence[str]],
 ) -> tuple[Evaluation, Audit | None]:
     """Judges a run, and audits it; what was kept of the pictures goes with the end."""
     seen = read_pictures(run, table, cache) if audit else None
@@ -181,7 +187,9 @@ def _judge_pictures(
         said = predict_rows(pictures_alone, table, cache)
         pictured[IMAGE_ONLY] = Prediction(said)
     evaluation = judge(run, table, probabilities, pictured)
-    audited = audit_run(run, table, evaluation, seen, thumbnails) if seen else None
+    if seen is None:
+        return evaluation, None
+    audited = audit_run(run, table, evaluation, seen, thumbnails, columns=columns)
     return evaluation, audited
 
 
