@@ -19,9 +19,9 @@ from rounds import describe_machine, describe_ratio, run_rounds
 from sklearn.metrics import average_precision_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from dualnet.evaluation.bootstrap import resample_auroc, resample_patients
-from dualnet.evaluation.bootstrap_precision import resample_average_precision
-from dualnet.evaluation.delong import compare_auroc_per_class
+from dualnet.evaluation.intervals.bootstrap import resample_auroc, resample_patients
+from dualnet.evaluation.intervals.bootstrap_precision import resample_average_precision
+from dualnet.evaluation.intervals.delong import compare_auroc_per_class
 
 OFFICIAL_TEST_ROWS, OFFICIAL_TEST_PATIENTS = 25_596, 2_797
 CLASSES = 15

@@ -27,14 +27,14 @@ import numpy as np
 import pandas as pd
 
 from dualnet.config import Config, read_config
-from dualnet.evaluation.baselines import METADATA_ONLY
-from dualnet.evaluation.bootstrap import (
+from dualnet.evaluation.intervals.bootstrap import (
     mean_defined,
     percentile_interval,
     resample_auroc,
     resample_patients,
 )
-from dualnet.evaluation.verdict import format_interval
+from dualnet.evaluation.scores.baselines import METADATA_ONLY
+from dualnet.evaluation.text.verdict import format_interval
 from dualnet.findings import NIH
 from dualnet.jobs.evaluate import judge, predict_rows
 from dualnet.jobs.finished import read_run

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from rounds import describe_machine
 
-from dualnet.evaluation.baselines import Prediction
 from dualnet.evaluation.evaluate import Evaluation, evaluate
+from dualnet.evaluation.scores.baselines import Prediction
 from dualnet.findings import NIH
 from dualnet.jobs.evaluate import write_evaluation
 

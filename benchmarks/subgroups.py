@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 from rounds import describe_machine
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.calibration import fit_calibration
-from dualnet.evaluation.calibration_error import score_calibration
-from dualnet.evaluation.groupings import group_by_columns, group_by_record
-from dualnet.evaluation.label_report import score_label_places
-from dualnet.evaluation.resampling import keep_draws
-from dualnet.evaluation.subgroup_scores import JudgedRows
-from dualnet.evaluation.subgroups import score_all, score_subgroups
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.groups.groupings import group_by_columns, group_by_record
+from dualnet.evaluation.groups.label_report import score_label_places
+from dualnet.evaluation.groups.subgroup_scores import JudgedRows
+from dualnet.evaluation.groups.subgroups import score_all, score_subgroups
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.intervals.resampling import keep_draws
+from dualnet.evaluation.probabilities.calibration import fit_calibration
+from dualnet.evaluation.probabilities.calibration_error import score_calibration
+from dualnet.evaluation.scores.truth import make_truth
 from dualnet.findings import NIH, NO_FINDING
 
 OFFICIAL_TEST_ROWS, OFFICIAL_TEST_PATIENTS = 25_596, 2_797

@@ -5,10 +5,10 @@ import pandas as pd
 from truth_cases import TINY, make_table
 
 from dualnet.evaluation.breakdown import Adjudicated, Besides, break_down
-from dualnet.evaluation.calibration import Calibration, fit_calibration
 from dualnet.evaluation.evaluate import Evaluation, evaluate
-from dualnet.evaluation.label_report import count_dropped
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.groups.label_report import count_dropped
+from dualnet.evaluation.probabilities.calibration import Calibration, fit_calibration
+from dualnet.evaluation.scores.truth import make_truth
 
 FINDINGS = [("Edema",), ("Edema", "Mass"), ("Mass",), *[("No Finding",)] * 3] * 30
 

@@ -47,7 +47,7 @@ def few_trees(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Baselines of two trees, but for real data: a test takes half the time."""
     if "real_data" in request.fixturenames:
         return
-    from dualnet.evaluation import baselines
+    from dualnet.evaluation.scores import baselines
 
     trees = baselines._trees
     monkeypatch.setattr(

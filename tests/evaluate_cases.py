@@ -6,7 +6,7 @@ import numpy as np
 from truth_cases import TINY, make_table
 
 from dualnet.evaluation.evaluate import Evaluation, evaluate
-from dualnet.evaluation.prediction import Prediction
+from dualnet.evaluation.scores.prediction import Prediction
 
 NO_BASELINE: dict[str, Prediction] = {}
 

@@ -3,8 +3,8 @@
 import numpy as np
 from evaluate_cases import evaluate_tiny
 
-from dualnet.evaluation.baselines import Prediction
 from dualnet.evaluation.evaluate import Evaluation
+from dualnet.evaluation.scores.baselines import Prediction
 
 KINDS = (("Edema",), ("No Finding",), ("Edema", "Mass"), ("No Finding",))
 

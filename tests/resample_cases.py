@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualnet.evaluation.bootstrap import PatientResamples, resample_patients
+from dualnet.evaluation.intervals.bootstrap import PatientResamples, resample_patients
 
 
 def drawn_weights(resamples: PatientResamples) -> np.ndarray:

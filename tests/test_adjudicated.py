@@ -14,9 +14,9 @@ from dualnet.data.adjudicated import (
     read_adjudicated,
 )
 from dualnet.errors import RecordError
-from dualnet.evaluation.adjudicated import CLASSES, score_adjudicated
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.groups.adjudicated import CLASSES, score_adjudicated
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.scores.truth import make_truth
 from dualnet.findings import NIH
 from dualnet.scores import auroc
 

@@ -9,7 +9,7 @@ from scipy.special import softmax
 from truth_cases import TINY
 
 from dualnet.data.metadata import MetadataEncoder
-from dualnet.evaluation.audit import (
+from dualnet.evaluation.auditing.audit import (
     NUM_AVERAGED,
     audit_modalities,
     average_out,
@@ -18,8 +18,8 @@ from dualnet.evaluation.audit import (
     hide_fields,
     list_patterns,
 )
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.scores.truth import make_truth
 
 NUM_ROWS = 200
 FIELDS = ("age", "view")
@@ -153,7 +153,7 @@ def test_rows_are_averaged_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
         return softmax(image[rows] + record[others], axis=1)
 
     whole = average_out(ask, np.arange(2), 40)
-    monkeypatch.setattr("dualnet.evaluation.audit.ROWS_AT_A_TIME", 16)
+    monkeypatch.setattr("dualnet.evaluation.auditing.audit.ROWS_AT_A_TIME", 16)
     assert (average_out(ask, np.arange(2), 40) == whole).all()
     assert asked == [40, 40, 16, 16, 16, 16, 8, 8]
 

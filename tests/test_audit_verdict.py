@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dualnet.evaluation.audit_verdict import say_audit
+from dualnet.evaluation.auditing.audit_verdict import say_audit
 
 INTERVAL = {"low": 0.6, "high": 0.8, "undefined_resamples": 0}
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dualnet.evaluation.baselines import (
+from dualnet.evaluation.scores.baselines import (
     CLASS_PRIOR,
     MAJORITY,
     METADATA_ONLY,

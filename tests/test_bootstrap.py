@@ -5,7 +5,7 @@ import pytest
 from resample_cases import drawn_weights, everybody_once, random_rows
 from sklearn.metrics import roc_auc_score
 
-from dualnet.evaluation.bootstrap import (
+from dualnet.evaluation.intervals.bootstrap import (
     mean_defined,
     percentile_interval,
     resample_auroc,
@@ -45,7 +45,7 @@ def test_draws_do_not_depend_on_how_they_are_chunked(
 ) -> None:
     resamples = resample_patients(np.arange(30), num_resamples=20, seed=3)
     whole = drawn_weights(resamples)
-    monkeypatch.setattr("dualnet.evaluation.bootstrap.CHUNK_ELEMENTS", 90)
+    monkeypatch.setattr("dualnet.evaluation.intervals.bootstrap.CHUNK_ELEMENTS", 90)
     assert [len(one) for one in resamples.draw()] == [3] * 6 + [2]
     assert np.array_equal(drawn_weights(resamples), whole)
 

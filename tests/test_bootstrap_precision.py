@@ -3,9 +3,9 @@ import pytest
 from resample_cases import drawn_weights, everybody_once, random_rows
 from sklearn.metrics import average_precision_score
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.bootstrap_precision import resample_average_precision
-from dualnet.evaluation.metrics import average_precision
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.intervals.bootstrap_precision import resample_average_precision
+from dualnet.evaluation.scores.metrics import average_precision
 
 
 @pytest.mark.parametrize("seed", range(3))

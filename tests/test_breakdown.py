@@ -15,6 +15,7 @@ from truth_cases import NONE, make_table
 
 from dualnet.evaluation.breakdown import Besides, break_down
 from dualnet.evaluation.evaluate import Evaluation
+from dualnet.evaluation.probabilities.thresholds import RULES, YOUDEN
 from dualnet.evaluation.sections import (
     calibration_lines,
     label_lines,
@@ -22,7 +23,6 @@ from dualnet.evaluation.sections import (
     subgroup_table,
 )
 from dualnet.evaluation.table import COLUMNS
-from dualnet.evaluation.thresholds import RULES, YOUDEN
 from dualnet.files import write_json
 
 

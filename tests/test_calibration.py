@@ -7,17 +7,20 @@ import pytest
 from scipy.special import expit, softmax
 from truth_cases import TINY, make_table
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.calibration import (
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.probabilities.calibration import (
     COLDEST,
     SIGMOID,
     Calibration,
     fit_calibration,
 )
-from dualnet.evaluation.calibration_error import row_calibration, score_calibration
-from dualnet.evaluation.metrics import row_log_loss, score_first_label
-from dualnet.evaluation.thresholds import RULES, YOUDEN
-from dualnet.evaluation.truth import Truth, make_truth
+from dualnet.evaluation.probabilities.calibration_error import (
+    row_calibration,
+    score_calibration,
+)
+from dualnet.evaluation.probabilities.thresholds import RULES, YOUDEN
+from dualnet.evaluation.scores.metrics import row_log_loss, score_first_label
+from dualnet.evaluation.scores.truth import Truth, make_truth
 
 
 def draw_truth(logits: np.ndarray, seed: int = 0) -> Truth:

@@ -1,6 +1,6 @@
 """Cells set under each other."""
 
-from dualnet.evaluation.columns import align
+from dualnet.evaluation.text.columns import align
 
 ROWS = [["", "n", "metadata only", "AUROC [95 %]"], ["Mass", "12", ".500", ".6"]]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.comparison import ComparedRun, Comparison, compare
-from dualnet.evaluation.differences import JudgedRows
+from dualnet.evaluation.comparing.comparison import ComparedRun, Comparison, compare
+from dualnet.evaluation.comparing.differences import JudgedRows
+from dualnet.evaluation.intervals.bootstrap import resample_patients
 from dualnet.evaluation.table import COLUMNS
 from dualnet.files import write_json
 from dualnet.findings import NIH, NO_FINDING

@@ -7,7 +7,10 @@ from explore_cases import make_rows
 from scipy.special import softmax
 
 from dualnet.data.metadata import MetadataEncoder
-from dualnet.evaluation.counterfactuals import ask_counterfactuals, list_counterfactuals
+from dualnet.evaluation.auditing.counterfactuals import (
+    ask_counterfactuals,
+    list_counterfactuals,
+)
 
 FIELDS = ("age", "follow_up", "view", "sex")
 NAMES = ("A", "N")

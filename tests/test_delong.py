@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dualnet.evaluation.bootstrap import resample_auroc, resample_patients
-from dualnet.evaluation.delong import (
+from dualnet.evaluation.intervals.bootstrap import resample_auroc, resample_patients
+from dualnet.evaluation.intervals.delong import (
     auroc_variance,
     compare_auroc,
     compare_auroc_per_class,

@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 
-from dualnet.evaluation.bootstrap import percentile_interval, resample_patients
-from dualnet.evaluation.delong import compare_auroc
-from dualnet.evaluation.differences import (
+from dualnet.evaluation.comparing.differences import (
     JudgedRows,
     bootstrap_p_value,
     describe_scored,
     score,
     subtract,
 )
-from dualnet.evaluation.metrics import average_precision
-from dualnet.evaluation.multiplicity import outcome_after_correction
+from dualnet.evaluation.intervals.bootstrap import (
+    percentile_interval,
+    resample_patients,
+)
+from dualnet.evaluation.intervals.delong import compare_auroc
+from dualnet.evaluation.intervals.multiplicity import outcome_after_correction
+from dualnet.evaluation.scores.metrics import average_precision
 from dualnet.scores import auroc
 
 NAMES = ("Edema", "Mass", "Nodule", "No Finding")

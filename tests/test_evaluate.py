@@ -8,10 +8,10 @@ from evaluate_cases import evaluate_tiny
 from truth_cases import EDEMA, MASS, NONE, make_table
 
 from dualnet.errors import RecordError
-from dualnet.evaluation.baselines import Prediction, fit_baselines
 from dualnet.evaluation.evaluate import Evaluation, evaluate, predict_probabilities
+from dualnet.evaluation.scores.baselines import Prediction, fit_baselines
 from dualnet.evaluation.table import COLUMNS, format_table
-from dualnet.evaluation.verdict import outcome
+from dualnet.evaluation.text.verdict import outcome
 from dualnet.files import write_json
 from dualnet.findings import NIH, NO_FINDING, Vocabulary
 

@@ -7,7 +7,7 @@ import pytest
 from explore_cases import LETTERS, five_rows, make_rows
 
 from dualnet.data.labels import full_labels
-from dualnet.evaluation.bootstrap import resample_patients
+from dualnet.evaluation.intervals.bootstrap import resample_patients
 from dualnet.explore.metadata import (
     ALL,
     compare_prevalence,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from explore_cases import LETTERS, five_rows
 
-from dualnet.evaluation.bootstrap import resample_patients
+from dualnet.evaluation.intervals.bootstrap import resample_patients
 from dualnet.explore.shift import collect_measures, compare_parts
 from dualnet.explore.stand_out import largest_differences
 

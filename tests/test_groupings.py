@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 from truth_cases import make_table
 
-from dualnet.evaluation.groupings import UNKNOWN, group_by_columns, group_by_record
+from dualnet.evaluation.groups.groupings import (
+    UNKNOWN,
+    group_by_columns,
+    group_by_record,
+)
 
 
 def named(table: pd.DataFrame) -> dict[str, list[str]]:

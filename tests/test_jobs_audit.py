@@ -133,7 +133,11 @@ def test_the_same_run_gives_the_same_audit(
 def test_pictures_read_some_at_a_time_say_the_same(
     run: Path, audited: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("jobs.audit_pictures", "evaluation.audit", "evaluation.probes"):
+    for module in (
+        "jobs.audit_pictures",
+        "evaluation.auditing.audit",
+        "evaluation.auditing.probes",
+    ):
         monkeypatch.setattr(f"dualnet.{module}.ROWS_AT_A_TIME", 8)
     blocks = evaluate_run(run, out=folder / "blocks", audit=True).folder
     found, expected = read(blocks / "audit.json"), read(audited / "audit.json")

@@ -14,7 +14,7 @@ from dualnet.cli import main
 from dualnet.config import read_config
 from dualnet.data.phantom import make_phantom
 from dualnet.errors import RecordError, RunError
-from dualnet.evaluation.caution import caution
+from dualnet.evaluation.text.caution import caution
 from dualnet.files import sha256
 from dualnet.findings import Vocabulary
 from dualnet.jobs.evaluate import evaluate_run

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from truth_cases import EDEMA, MASS, TINY, make_table
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.label_report import count_dropped, score_label_places
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.groups.label_report import count_dropped, score_label_places
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.scores.truth import make_truth
 from dualnet.scores import auroc
 
 BOTH, ALONE, NOBODY = ("Edema", "Mass"), ("Mass",), ("No Finding",)

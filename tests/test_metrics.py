@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 
 from dualnet.errors import RecordError
-from dualnet.evaluation.metrics import (
+from dualnet.evaluation.scores.metrics import (
     LOG_LOSS_CLIP,
     average_precision,
     confusion_matrix,
@@ -19,7 +19,7 @@ from dualnet.evaluation.metrics import (
     score_findings,
     score_first_label,
 )
-from dualnet.evaluation.truth import (
+from dualnet.evaluation.scores.truth import (
     Truth,
     check_probabilities,
     check_truth,

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
-from dualnet.evaluation.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from dualnet.evaluation.intervals.multiplicity import (
+    adjust_benjamini_hochberg,
+    adjust_holm,
+)
 
 # the fifteen p-values of Benjamini and Hochberg 1995, section 3.2: at .05 Bonferroni's
 # and Holm's kind of control find three, theirs four

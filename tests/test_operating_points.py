@@ -4,8 +4,8 @@ from sklearn import metrics as sklearn_metrics
 from truth_cases import NONE, TINY, make_table
 
 from dualnet.errors import RecordError
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.operating_points import (
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.probabilities.operating_points import (
     AT_HALF,
     MEASURES,
     PREVALENCE_MATCHED,
@@ -13,7 +13,7 @@ from dualnet.evaluation.operating_points import (
     match_prevalence,
     score_operating_points,
 )
-from dualnet.evaluation.truth import Truth, make_truth
+from dualnet.evaluation.scores.truth import Truth, make_truth
 from dualnet.findings import NIH
 
 

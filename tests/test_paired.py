@@ -5,10 +5,10 @@ import pytest
 from evaluate_cases import evaluate_tiny
 from truth_cases import TINY, make_table
 
-from dualnet.evaluation.baselines import Prediction
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.paired import score_paired
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.intervals.paired import score_paired
+from dualnet.evaluation.scores.baselines import Prediction
+from dualnet.evaluation.scores.truth import make_truth
 
 FINDINGS = [("Edema",), ("Mass",), ("Edema", "Mass"), ("No Finding",)] * 10
 

@@ -11,7 +11,7 @@ from test_comparison import make_rows, make_run
 from test_plots_evaluation import text_boxes
 from truth_cases import printed
 
-from dualnet.evaluation.comparison import Comparison, compare
+from dualnet.evaluation.comparing.comparison import Comparison, compare
 from dualnet.plots.comparison import plot_comparison, plot_macro
 from dualnet.plots.style import save_figure
 

@@ -12,8 +12,8 @@ from PIL import Image
 from truth_cases import printed
 
 from dualnet.errors import StorageError
-from dualnet.evaluation.baselines import Prediction
 from dualnet.evaluation.evaluate import Evaluation, evaluate
+from dualnet.evaluation.scores.baselines import Prediction
 from dualnet.findings import NIH, NO_FINDING
 from dualnet.plots.evaluation import plot_calibration, plot_evaluation
 from dualnet.plots.reliability import plot_reliability

@@ -8,10 +8,10 @@ from evaluate_cases import evaluate_tiny
 from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 
 from dualnet.errors import RecordError
-from dualnet.evaluation.baselines import predict_shares
 from dualnet.evaluation.evaluate import Evaluation
-from dualnet.evaluation.prediction import Prediction, check_prediction
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.scores.baselines import predict_shares
+from dualnet.evaluation.scores.prediction import Prediction, check_prediction
+from dualnet.evaluation.scores.truth import make_truth
 from dualnet.files import write_json
 from dualnet.plots.evaluation import plot_evaluation
 

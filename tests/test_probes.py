@@ -6,9 +6,7 @@ import pytest
 from truth_cases import TINY, make_table
 
 from dualnet.data.thumbnails import border_mask
-from dualnet.evaluation.baselines import Prediction
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.probes import (
+from dualnet.evaluation.auditing.probes import (
     BORDER_ONLY,
     BORDER_THUMBNAIL,
     CENTRE_MASKED,
@@ -16,7 +14,9 @@ from dualnet.evaluation.probes import (
     probe_source,
     score_probes,
 )
-from dualnet.evaluation.truth import Truth, make_truth
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.scores.baselines import Prediction
+from dualnet.evaluation.scores.truth import Truth, make_truth
 from dualnet.scores import auroc
 
 ROWS = 300

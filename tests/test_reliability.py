@@ -6,15 +6,15 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 from truth_cases import NONE, TINY, make_table
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.reliability import (
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.probabilities.reliability import (
     CLIP,
     expected_calibration_error,
     reliability_bins,
     row_log_loss,
     score_probabilities,
 )
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.scores.truth import make_truth
 
 PRESENT = np.array([True, False, True, False])
 

@@ -11,7 +11,7 @@ from compare_cases import make_run
 from test_report import Page, Sheets, check_sheets
 from truth_cases import printed
 
-from dualnet.evaluation.verdict import BEATS, UNDEFINED, UNSHOWN, WORSE
+from dualnet.evaluation.text.verdict import BEATS, UNDEFINED, UNSHOWN, WORSE
 from dualnet.files import write_json
 from dualnet.jobs.compare import compare_runs
 from dualnet.plots.embed import read_figure

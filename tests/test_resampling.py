@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.resampling import resample_sums
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.intervals.resampling import resample_sums
 
 
 def test_sums_are_those_of_the_rows_drawn() -> None:

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.gaps import describe_gaps, list_gaps
-from dualnet.evaluation.groupings import group_by_columns
-from dualnet.evaluation.plain_values import plain_values
-from dualnet.evaluation.resampling import keep_draws
-from dualnet.evaluation.subgroup_scores import (
+from dualnet.evaluation.groups.gaps import describe_gaps, list_gaps
+from dualnet.evaluation.groups.groupings import group_by_columns
+from dualnet.evaluation.groups.subgroup_scores import (
     MACRO_AUROC,
     PREDICTED_MINUS_PREVALENCE,
     UNDER_DIAGNOSIS,
     JudgedRows,
 )
-from dualnet.evaluation.subgroups import score_all, score_subgroups
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.groups.subgroups import score_all, score_subgroups
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.intervals.resampling import keep_draws
+from dualnet.evaluation.scores.plain_values import plain_values
+from dualnet.evaluation.scores.truth import make_truth
 from dualnet.scores import auroc
 
 PATTERN = [("Edema",), ("Mass",), ("No Finding",), ("No Finding",)]

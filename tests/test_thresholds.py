@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualnet.evaluation.thresholds import (
+from dualnet.evaluation.probabilities.thresholds import (
     SENSITIVITY,
     SPECIFICITY,
     YOUDEN,

@@ -7,29 +7,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dualnet.evaluation.adjudicated import score_adjudicated
-from dualnet.evaluation.bootstrap import PatientResamples, resample_patients
-from dualnet.evaluation.calibration import SOFTMAX, Calibration
-from dualnet.evaluation.calibration_error import score_calibration
 from dualnet.evaluation.evaluate import Evaluation
-from dualnet.evaluation.finding_calibration import score_finding_calibration
-from dualnet.evaluation.gaps import CORRECTION, describe_gaps, list_gaps
-from dualnet.evaluation.groupings import (
+from dualnet.evaluation.groups.adjudicated import score_adjudicated
+from dualnet.evaluation.groups.gaps import CORRECTION, describe_gaps, list_gaps
+from dualnet.evaluation.groups.groupings import (
     Grouping,
     group_by_columns,
     group_by_record,
 )
-from dualnet.evaluation.label_report import score_label_places
-from dualnet.evaluation.operating_points import (
+from dualnet.evaluation.groups.label_report import score_label_places
+from dualnet.evaluation.groups.subgroup_scores import JudgedRows
+from dualnet.evaluation.groups.subgroups import score_all, score_subgroups
+from dualnet.evaluation.intervals.bootstrap import PatientResamples, resample_patients
+from dualnet.evaluation.intervals.resampling import keep_draws
+from dualnet.evaluation.probabilities.calibration import SOFTMAX, Calibration
+from dualnet.evaluation.probabilities.calibration_error import score_calibration
+from dualnet.evaluation.probabilities.finding_calibration import (
+    score_finding_calibration,
+)
+from dualnet.evaluation.probabilities.operating_points import (
     PREVALENCE_MATCHED,
     match_prevalence,
     score_operating_points,
 )
-from dualnet.evaluation.plain_values import plain_values
-from dualnet.evaluation.resampling import keep_draws
-from dualnet.evaluation.subgroup_scores import JudgedRows
-from dualnet.evaluation.subgroups import score_all, score_subgroups
-from dualnet.evaluation.thresholds import CHOSEN, RULES, YOUDEN
+from dualnet.evaluation.probabilities.thresholds import CHOSEN, RULES, YOUDEN
+from dualnet.evaluation.scores.plain_values import plain_values
 
 OPERATING_POINT = "operating_point"
 LIKELIEST = "likeliest_class"
@@ -43,7 +45,7 @@ class Adjudicated:
         file: The table's name.
         matched: Which rows it has, bool, shape (n,).
         answers: Their answers, bool, shape (rows matched, findings), in the order of
-            `evaluation.adjudicated.CLASSES`.
+            `evaluation.groups.adjudicated.CLASSES`.
     """
 
     file: str

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dualnet.errors import RecordError
-from dualnet.evaluation.bootstrap import (
+from dualnet.evaluation.intervals.bootstrap import (
     LEVEL,
     PatientResamples,
     mean_defined,
@@ -20,32 +20,32 @@ from dualnet.evaluation.bootstrap import (
     resample_mean,
     resample_patients,
 )
-from dualnet.evaluation.bootstrap_precision import resample_average_precision
-from dualnet.evaluation.caution import caution
-from dualnet.evaluation.metrics import (
-    LOG_LOSS_CLIP,
-    mean_over_findings,
-    score_findings,
-    score_first_label,
-)
-from dualnet.evaluation.operating_points import (
-    choose_thresholds,
-    score_operating_points,
-)
-from dualnet.evaluation.paired import (
+from dualnet.evaluation.intervals.bootstrap_precision import resample_average_precision
+from dualnet.evaluation.intervals.paired import (
     ROW_MEASURES,
     PairedScores,
     resample_auroc_and_mean,
     row_measures,
 )
-from dualnet.evaluation.plain_values import plain_values
-from dualnet.evaluation.prediction import Prediction, check_prediction
-from dualnet.evaluation.reliability import score_probabilities
-from dualnet.evaluation.resampled import Resampled
+from dualnet.evaluation.intervals.resampled import Resampled
+from dualnet.evaluation.probabilities.operating_points import (
+    choose_thresholds,
+    score_operating_points,
+)
+from dualnet.evaluation.probabilities.reliability import score_probabilities
 from dualnet.evaluation.schema import SCHEMA
+from dualnet.evaluation.scores.metrics import (
+    LOG_LOSS_CLIP,
+    mean_over_findings,
+    score_findings,
+    score_first_label,
+)
+from dualnet.evaluation.scores.plain_values import plain_values
+from dualnet.evaluation.scores.prediction import Prediction, check_prediction
+from dualnet.evaluation.scores.truth import Truth, make_truth
 from dualnet.evaluation.table import findings_table, format_table, summary_table
-from dualnet.evaluation.truth import Truth, make_truth
-from dualnet.evaluation.verdict import judge
+from dualnet.evaluation.text.caution import caution
+from dualnet.evaluation.text.verdict import judge
 from dualnet.findings import Vocabulary
 
 MODEL = "model"

@@ -12,13 +12,13 @@ from typing import Any
 import pandas as pd
 
 from dualnet.config import Config
-from dualnet.evaluation.caution import (
+from dualnet.evaluation.table import findings_table, summary_table
+from dualnet.evaluation.text.caution import (
     NOT_A_MEDICAL_DEVICE,
     ON_THE_PHANTOM,
     due_cautions,
 )
-from dualnet.evaluation.table import findings_table, summary_table
-from dualnet.evaluation.verdict import display_baseline
+from dualnet.evaluation.text.verdict import display_baseline
 from dualnet.findings import Vocabulary
 from dualnet.wording import number_of
 

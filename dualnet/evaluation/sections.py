@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dualnet.evaluation.label_report import FIRST, OTHER
-from dualnet.evaluation.subgroup_scores import (
+from dualnet.evaluation.groups.label_report import FIRST, OTHER
+from dualnet.evaluation.groups.subgroup_scores import (
     CALIBRATION_ERROR,
     MACRO_AUROC,
     PREVALENCE,
     UNDER_DIAGNOSIS,
 )
-from dualnet.evaluation.verdict import format_interval, format_number
+from dualnet.evaluation.text.verdict import format_interval, format_number
 from dualnet.training.selection import MIN_PATIENTS
 from dualnet.wording import number_of
 

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
-from dualnet.evaluation.caution import due_cautions
-from dualnet.evaluation.columns import align as _align
 from dualnet.evaluation.sections import (
     calibration_lines,
     label_lines,
     subgroup_note,
     subgroup_table,
 )
-from dualnet.evaluation.verdict import (
+from dualnet.evaluation.text.caution import due_cautions
+from dualnet.evaluation.text.columns import align as _align
+from dualnet.evaluation.text.verdict import (
     display_baseline,
     format_interval,
     format_number,

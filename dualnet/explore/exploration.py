@@ -10,7 +10,7 @@ import pandas as pd
 from dualnet.data.labels import full_labels
 from dualnet.data.records import RecordSet
 from dualnet.data.split import sample_patients
-from dualnet.evaluation.bootstrap import resample_patients
+from dualnet.evaluation.intervals.bootstrap import resample_patients
 from dualnet.explore.distributions import (
     count_sizes,
     describe_distribution,

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from dualnet.data.labels import full_labels
-from dualnet.evaluation.bootstrap import (
+from dualnet.evaluation.intervals.bootstrap import (
     PatientResamples,
     percentile_interval,
 )
-from dualnet.evaluation.resampling import resample_sums
+from dualnet.evaluation.intervals.resampling import resample_sums
 from dualnet.findings import Vocabulary
 
 SMALL = 0.1  # a difference below it is usually taken as none: Austin 2009, section 3

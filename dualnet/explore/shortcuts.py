@@ -14,14 +14,14 @@ import pandas as pd
 from dualnet.data.labels import full_labels
 from dualnet.data.metadata import FIELD_COLUMNS, LIMIT, MetadataEncoder
 from dualnet.data.patients import deal_folds, gather_patients
-from dualnet.evaluation.baselines import METADATA_ONLY, fit_baselines
-from dualnet.evaluation.bootstrap import (
+from dualnet.evaluation.intervals.bootstrap import (
     PatientResamples,
     mean_defined,
     percentile_interval,
     resample_auroc,
     resample_patients,
 )
+from dualnet.evaluation.scores.baselines import METADATA_ONLY, fit_baselines
 from dualnet.findings import Vocabulary
 from dualnet.scores import auroc_per_class
 

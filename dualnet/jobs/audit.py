@@ -12,18 +12,18 @@ import pandas as pd
 from dualnet.data.metadata import FIELD_COLUMNS
 from dualnet.data.records import COLUMNS
 from dualnet.data.split import sample_patients
-from dualnet.evaluation.audit import (
+from dualnet.evaluation.auditing.audit import (
     audit_modalities,
 )
-from dualnet.evaluation.audit_verdict import say_audit
-from dualnet.evaluation.baselines import Prediction
-from dualnet.evaluation.bootstrap import PatientResamples, resample_patients
-from dualnet.evaluation.counterfactuals import ask_counterfactuals
-from dualnet.evaluation.evaluate import Evaluation
-from dualnet.evaluation.probes import (
+from dualnet.evaluation.auditing.audit_verdict import say_audit
+from dualnet.evaluation.auditing.counterfactuals import ask_counterfactuals
+from dualnet.evaluation.auditing.probes import (
     probe_source,
     score_probes,
 )
+from dualnet.evaluation.evaluate import Evaluation
+from dualnet.evaluation.intervals.bootstrap import PatientResamples, resample_patients
+from dualnet.evaluation.scores.baselines import Prediction
 from dualnet.files import write_json
 from dualnet.jobs.audit_pictures import MODEL, ReadPictures
 from dualnet.jobs.finished import FinishedRun

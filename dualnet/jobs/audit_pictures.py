@@ -16,8 +16,12 @@ from dualnet.data.batches import Batches, ImageSource
 from dualnet.data.cache import Cache
 from dualnet.data.hidden import HiddenPictures, all_but_centre, only_border
 from dualnet.errors import ConfigError
-from dualnet.evaluation.audit import ROWS_AT_A_TIME, average_out, draw_references
-from dualnet.evaluation.probes import BORDER_ONLY, CENTRE_MASKED
+from dualnet.evaluation.auditing.audit import (
+    ROWS_AT_A_TIME,
+    average_out,
+    draw_references,
+)
+from dualnet.evaluation.auditing.probes import BORDER_ONLY, CENTRE_MASKED
 from dualnet.jobs.finished import FinishedRun, load_model
 from dualnet.models.parts import Features, FusedParts, cut_at_fusion, show_features
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from dualnet.config import Config
 from dualnet.evaluation.breakdown import Besides
-from dualnet.evaluation.calibration import Calibration
-from dualnet.evaluation.label_report import count_dropped
+from dualnet.evaluation.groups.label_report import count_dropped
+from dualnet.evaluation.probabilities.calibration import Calibration
 from dualnet.jobs.calibrate import PART, read_or_fit_calibration
 from dualnet.jobs.finished import FinishedRun
 from dualnet.jobs.other_tables import Join, read_tables

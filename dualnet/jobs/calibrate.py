@@ -8,8 +8,8 @@ from pathlib import Path
 from dualnet.config import Config
 from dualnet.data.cache import Cache
 from dualnet.errors import DualNetError, RunError, StorageError
-from dualnet.evaluation.calibration import Calibration, fit_calibration
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.probabilities.calibration import Calibration, fit_calibration
+from dualnet.evaluation.scores.truth import make_truth
 from dualnet.files import write_json
 from dualnet.jobs.finished import FinishedRun
 from dualnet.jobs.predicting import predict_rows

@@ -11,10 +11,10 @@ import numpy as np
 
 from dualnet.config import EvaluationConfig
 from dualnet.errors import ConfigError
-from dualnet.evaluation.bootstrap import resample_patients
-from dualnet.evaluation.caution import caution
-from dualnet.evaluation.comparison import ComparedRun, Comparison, compare
-from dualnet.evaluation.differences import JudgedRows
+from dualnet.evaluation.comparing.comparison import ComparedRun, Comparison, compare
+from dualnet.evaluation.comparing.differences import JudgedRows
+from dualnet.evaluation.intervals.bootstrap import resample_patients
+from dualnet.evaluation.text.caution import caution
 from dualnet.files import write_json
 from dualnet.jobs.finished import FinishedRun
 from dualnet.jobs.judged import check_choice

@@ -12,10 +12,10 @@ from dualnet.config import Config
 from dualnet.data.cache import Cache
 from dualnet.data.labels import full_labels, make_targets
 from dualnet.data.split import sample_patients
-from dualnet.evaluation.baselines import Prediction, fit_baselines
+from dualnet.evaluation.auditing.probes import THUMBNAIL
 from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import Evaluation, evaluate
-from dualnet.evaluation.probes import THUMBNAIL
+from dualnet.evaluation.scores.baselines import Prediction, fit_baselines
 from dualnet.findings import Vocabulary
 from dualnet.jobs.audit import Audit, audit_run, write_audit
 from dualnet.jobs.audit_pictures import read_pictures

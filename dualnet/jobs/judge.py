@@ -13,7 +13,7 @@ from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError
 from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import evaluate
-from dualnet.evaluation.groupings import RECORD_GROUPINGS, group_by_record
+from dualnet.evaluation.groups.groupings import RECORD_GROUPINGS, group_by_record
 from dualnet.findings import Vocabulary
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.matched import MatchedPredictions, PredictionWords, read_matched

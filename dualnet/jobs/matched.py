@@ -10,8 +10,8 @@ import pandas as pd
 from dualnet.data.readers.prediction_table import PredictionTable, read_predictions
 from dualnet.data.records import RecordSet
 from dualnet.errors import RecordError
-from dualnet.evaluation.prediction import Prediction
-from dualnet.evaluation.truth import SUM_TOLERANCE
+from dualnet.evaluation.scores.prediction import Prediction
+from dualnet.evaluation.scores.truth import SUM_TOLERANCE
 from dualnet.wording import format_number, number_of
 
 

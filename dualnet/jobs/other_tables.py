@@ -14,8 +14,8 @@ from dualnet.data.adjudicated import (
 )
 from dualnet.data.joined_columns import JoinedColumns, parse_join, read_joined
 from dualnet.errors import ConfigError
-from dualnet.evaluation.adjudicated import CLASSES
 from dualnet.evaluation.breakdown import Adjudicated, Besides
+from dualnet.evaluation.groups.adjudicated import CLASSES
 from dualnet.findings import Vocabulary
 from dualnet.wording import number_of
 

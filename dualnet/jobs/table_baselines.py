@@ -17,13 +17,13 @@ import pandas as pd
 
 from dualnet.data.labels import full_labels, make_targets
 from dualnet.data.patients import FOLDS, deal_folds
-from dualnet.evaluation.baselines import (
+from dualnet.evaluation.scores.baselines import (
     METADATA_ONLY,
     count_shares,
     fit_baselines,
     predict_shares,
 )
-from dualnet.evaluation.prediction import Prediction
+from dualnet.evaluation.scores.prediction import Prediction
 from dualnet.explore.shortcuts import Encode, encode_record
 from dualnet.findings import Vocabulary
 from dualnet.wording import number_of

@@ -10,8 +10,12 @@ from dualnet.data.labels import full_labels, make_targets
 from dualnet.data.split import sample_patients
 from dualnet.data.thumbnails import SIDE, border_mask, read_thumbnails
 from dualnet.errors import CacheError
-from dualnet.evaluation.baselines import Prediction
-from dualnet.evaluation.probes import BORDER_THUMBNAIL, THUMBNAIL, fit_thumbnails
+from dualnet.evaluation.auditing.probes import (
+    BORDER_THUMBNAIL,
+    THUMBNAIL,
+    fit_thumbnails,
+)
+from dualnet.evaluation.scores.baselines import Prediction
 from dualnet.jobs.finished import FinishedRun
 from dualnet.wording import number_of
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
-from dualnet.evaluation.calibration import (
+from dualnet.evaluation.probabilities.calibration import (
     SIGMOID,
     SOFTMAX,
     Calibration,
     fit_calibration,
 )
-from dualnet.evaluation.truth import make_truth
+from dualnet.evaluation.scores.truth import make_truth
 from dualnet.jobs.matched import MatchedPredictions, PredictionWords, read_matched
 from dualnet.wording import number_of
 

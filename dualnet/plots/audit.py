@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dualnet.evaluation.audit_verdict import COUNTERFACTUAL_NAMES, FIELD_NAMES
+from dualnet.evaluation.auditing.audit_verdict import COUNTERFACTUAL_NAMES, FIELD_NAMES
 from dualnet.plots import style
 from dualnet.plots.forest import draw_interval, name_rows, write_value
 from dualnet.plots.style import Look, display_name, new_figure, styled

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dualnet.evaluation.verdict import BEATS, WORSE
+from dualnet.evaluation.text.verdict import BEATS, WORSE
 from dualnet.plots import style
 from dualnet.plots.forest import draw_interval, name_rows
 from dualnet.plots.style import Look, display_name, new_figure, styled
@@ -32,7 +32,7 @@ def plot_comparison(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     """Draws every figure of a comparison.
 
     Args:
-        metrics: Plain values, as `dualnet.evaluation.comparison.compare` collects them.
+        metrics: Plain values, as `dualnet.evaluation.comparing.comparison.compare` collects them.
 
     Returns:
         The figures by their file name, without suffix.

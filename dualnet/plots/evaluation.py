@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from dualnet.evaluation.baselines import METADATA_ONLY, Prediction
 from dualnet.evaluation.evaluate import Evaluation
-from dualnet.evaluation.metrics import roc_points
+from dualnet.evaluation.scores.baselines import METADATA_ONLY, Prediction
+from dualnet.evaluation.scores.metrics import roc_points
 from dualnet.plots import style
 from dualnet.plots.forest import MARK, draw_interval, name_rows
 from dualnet.plots.reliability import plot_reliability

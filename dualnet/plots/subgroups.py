@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dualnet.evaluation.subgroup_scores import (
+from dualnet.evaluation.groups.subgroup_scores import (
     MACRO_AUROC,
     PREDICTED_MINUS_PREVALENCE,
     UNDER_DIAGNOSIS,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dualnet.evaluation.audit_verdict import FIELD_NAMES
-from dualnet.evaluation.verdict import display_baseline
+from dualnet.evaluation.auditing.audit_verdict import FIELD_NAMES
+from dualnet.evaluation.text.verdict import display_baseline
 from dualnet.plots.audit import PROBES, VIEW_NAMES
 from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import format_auroc, format_score

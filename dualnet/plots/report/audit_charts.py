@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dualnet.evaluation.audit_verdict import COUNTERFACTUAL_NAMES
+from dualnet.evaluation.auditing.audit_verdict import COUNTERFACTUAL_NAMES
 from dualnet.plots import style
 from dualnet.plots.audit import (
     DRAWN_BY_FINDING,

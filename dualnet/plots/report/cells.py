@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dualnet.evaluation.verdict import format_interval, format_number
+from dualnet.evaluation.text.verdict import format_interval, format_number
 
 
 def format_score(

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dualnet.evaluation.evaluate import MODEL, Evaluation
-from dualnet.evaluation.metrics import roc_points
-from dualnet.evaluation.verdict import format_interval
+from dualnet.evaluation.scores.metrics import roc_points
+from dualnet.evaluation.text.verdict import format_interval
 from dualnet.plots.evaluation import LOOKS, NAMES, left_end
 from dualnet.plots.report.audit_charts import draw_audit_charts, draw_subgroups
 from dualnet.plots.report.chart_parts import (

@@ -6,13 +6,13 @@ Made from the plain values of `compare.json`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dualnet.evaluation.comparison_table import (
+from dualnet.evaluation.comparing.comparison_table import (
     describe_shared_rows,
     name_mean,
     order_classes,
 )
-from dualnet.evaluation.comparison_verdict import describe_addition
-from dualnet.evaluation.verdict import (
+from dualnet.evaluation.comparing.comparison_verdict import describe_addition
+from dualnet.evaluation.text.verdict import (
     BEATS,
     UNDEFINED,
     UNSHOWN,

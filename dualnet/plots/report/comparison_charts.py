@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dualnet.evaluation.verdict import BEATS, WORSE
+from dualnet.evaluation.text.verdict import BEATS, WORSE
 from dualnet.plots.comparison import (
     label_findings,
     look_of_run,

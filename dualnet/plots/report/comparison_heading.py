@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dualnet.evaluation.caution import NOT_A_MEDICAL_DEVICE, due_cautions
-from dualnet.evaluation.comparison_verdict import (
+from dualnet.evaluation.comparing.comparison_verdict import (
     FEW_PATIENTS,
     NOT_IN_INTERVALS,
     count_patients,
@@ -12,7 +11,8 @@ from dualnet.evaluation.comparison_verdict import (
     join_names,
     join_words,
 )
-from dualnet.evaluation.verdict import (
+from dualnet.evaluation.text.caution import NOT_A_MEDICAL_DEVICE, due_cautions
+from dualnet.evaluation.text.verdict import (
     BEATS,
     UNDEFINED,
     UNSHOWN,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualnet.evaluation.sections import called_negative
-from dualnet.evaluation.verdict import display_baseline, format_number
+from dualnet.evaluation.text.verdict import display_baseline, format_number
 from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import (
     format_auroc,

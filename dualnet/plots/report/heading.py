@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dualnet.evaluation.caution import NOT_A_MEDICAL_DEVICE, due_cautions
-from dualnet.evaluation.verdict import (
+from dualnet.evaluation.text.caution import NOT_A_MEDICAL_DEVICE, due_cautions
+from dualnet.evaluation.text.verdict import (
     display_baseline,
     format_interval,
     format_number,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dualnet.evaluation.verdict import display_baseline, format_number
+from dualnet.evaluation.text.verdict import display_baseline, format_number
 from dualnet.plots.report.captions import show
 from dualnet.plots.report.cells import format_measure
 from dualnet.plots.report.sections import Section, Table

@@ -1,0 +1,1 @@
+"""Predictions of the same radiographs side by side."""

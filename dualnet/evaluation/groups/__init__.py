@@ -1,0 +1,1 @@
+"""Scores by group of patients, and by where a label stands or who gave it."""

@@ -1,0 +1,1 @@
+"""How sure a score or a difference is: resamples of patients, and tests."""

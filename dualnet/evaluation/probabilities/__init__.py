@@ -1,0 +1,1 @@
+"""Whether probabilities are true, and from where on a finding is called."""

@@ -1,0 +1,1 @@
+"""What is scored, and each row's and finding's scores."""

@@ -1,0 +1,1 @@
+"""What scores show, in words."""
