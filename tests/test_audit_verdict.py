@@ -136,11 +136,16 @@ def test_hidden_pictures_and_sources_are_said() -> None:
         "border_only": {"macro": area(0.55)},
     }
     audit["sources"] = {
-        "hospital": {**area(0.97), "values": {"a": {}, "b": {}}, "num_images": 1200}
+        "hospital": {
+            **area(0.97),
+            "values": {"a": {}, "b": {}, "rare": {}},
+            "num_scored": 2,
+            "num_images": 1200,
+        }
     }
     assert say_audit(audit)["lines"] == [
         "On pictures alone its macro AUROC is .700, .650 [.600, .800] with the centre "
         "hidden, .550 [.600, .800] with only the border to be seen.",
         "From the model's features hospital is told with AUROC .970 [.600, .800] "
-        "(2 values, 1,200 radiographs).",
+        "(2 of 3 values, 1,200 radiographs).",
     ]

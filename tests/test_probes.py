@@ -137,6 +137,21 @@ def test_rows_of_unknown_source_are_left_out() -> None:
     assert found["num_images"] == 180
 
 
+def test_a_source_of_few_patients_is_not_scored() -> None:
+    two = np.where(np.arange(200) // 2 % 3 == 0, "old", "new")
+    three = two.copy()
+    three[:8] = "odd"  # of four patients
+    found = ask_source(three, 4.0)
+    assert found is not None
+    assert found["num_scored"] == 2
+    rare = found["values"].pop("odd")
+    assert (rare["n"], rare["auroc"], rare["auroc_interval"]["low"]) == (8, None, None)
+    areas = [one["auroc"] for one in found["values"].values()]
+    assert found["auroc"] == pytest.approx(sum(areas) / 2)
+    two[8:] = "new"
+    assert ask_source(two, 4.0) is None  # the other value lacks patients to compare
+
+
 def test_one_source_and_a_name_are_no_question() -> None:
     assert ask_source(np.full(40, "nih"), 1.0) is None
     assert ask_source(np.array([str(number) for number in range(40)]), 1.0) is None

@@ -79,6 +79,33 @@ def test_audit_of_one_half_has_its_probes_alone(metrics: dict[str, Any]) -> None
     ]
 
 
+def test_audit_lists_how_well_each_source_is_told(metrics: dict[str, Any]) -> None:
+    told = judged_as(0.7)["macro"]
+    unknown = {"auroc": None, "auroc_interval": {"low": None, "high": None}}
+    source = {"values": {"a": {"n": 1200, **told}, "b": {"n": 3, **unknown}}}
+    hospital = {**source, **told, "num_images": 1203, "num_scored": 1}
+    values = {"warnings": [], "modalities": None, "sources": {"hospital": hospital}}
+    section = audit.make_audit({**metrics, "audit": values})
+    assert section is not None
+    (table,) = section.tables
+    assert table.rows == [
+        ["a", "1,200", ".700 [.500, .750]"],
+        ["b", "3", "n/a"],
+        ["mean", "1,203", ".700 [.500, .750]"],
+    ]
+
+
+def test_baselines_are_told_as_they_stand(metrics: dict[str, Any]) -> None:
+    few = {**metrics, "baselines": {"class_prior": metrics["baselines"]["class_prior"]}}
+    section = scores.make_baselines({**metrics, "baselines": metrics["baselines"]})
+    assert section is not None
+    assert "; metadata only reads the record" in section.paragraphs[0]
+    assert "16 by 16" not in section.paragraphs[0]
+    section = scores.make_baselines(few)
+    assert section is not None
+    assert "answers their commonest class. The model" in section.paragraphs[0]
+
+
 def test_operating_points_are_listed_with_and_without_intervals(
     metrics: dict[str, Any],
 ) -> None:

@@ -44,7 +44,8 @@ def say_audit(audit: Mapping[str, Any]) -> dict[str, list[str]]:
     for column, found in audit["sources"].items():
         lines.append(
             f"From the model's features {column} is told with AUROC {_area(found)} "
-            f"({len(found['values'])} values, {found['num_images']:,} radiographs)."
+            f"({found['num_scored']} of {number_of(len(found['values']), 'value')}, "
+            f"{found['num_images']:,} radiographs)."
         )
     return {"warnings": _say_shortcuts(audit["probes"]), "lines": lines}
 

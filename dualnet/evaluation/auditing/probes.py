@@ -40,6 +40,7 @@ from dualnet.evaluation.scores.baselines import (
 from dualnet.evaluation.scores.prediction import Prediction
 from dualnet.evaluation.scores.truth import Truth
 from dualnet.scores import auroc_per_class
+from dualnet.training.selection import MIN_PATIENTS
 
 THUMBNAIL = "thumbnail"
 BORDER_THUMBNAIL = "border_thumbnail"
@@ -180,8 +181,10 @@ def probe_source(
 
     Returns:
         Plain values for JSON: `num_images`, `values` (each one's number of rows, AUROC
-        against all others and interval), the mean `auroc` and its interval. None where
-        it takes one value, or more than `MAX_SOURCES`.
+        against all others and interval; None of a value that fewer than `MIN_PATIENTS`
+        patients have, or lack), `num_scored` of the values, the mean `auroc` and its
+        interval. None where it takes one value or more than `MAX_SOURCES`, or none
+        can be scored.
     """
     known = sources != ""
     names, codes = np.unique(sources[known], return_inverse=True)
@@ -201,7 +204,14 @@ def probe_source(
             for column in range(names.size):
                 for model in _fit(numbers[~fold], present[~fold, column]):
                     scores[fold, column] = model.predict_proba(numbers[fold])[:, 1]
-    return _describe_source(names, present, scores, _only(draws, known))
+    drawn = _only(draws, known)
+    for column, one in enumerate(present.T):
+        num_patients = [np.unique(drawn.codes[rows]).size for rows in (one, ~one)]
+        if min(num_patients) < MIN_PATIENTS:
+            scores[:, column] = np.nan
+    if np.isnan(scores).all():
+        return None
+    return _describe_source(names, present, scores, drawn)
 
 
 def _fit(
@@ -232,19 +242,26 @@ def _describe_source(
     scores: np.ndarray,
     draws: PatientResamples,
 ) -> dict[str, Any]:
-    areas = auroc_per_class(present, scores)
+    said = ~np.isnan(scores).any(axis=0)
+    areas = np.full(len(names), np.nan)
+    areas[said] = auroc_per_class(present[:, said], scores[:, said])
     drawn = resample_auroc(draws, present, scores)
     intervals = [percentile_interval(column).as_dict() for column in drawn.T]
     counts = present.sum(axis=0)
     return {
         "num_images": len(present),
         "values": {
-            str(name): {"n": int(n), "auroc": float(area), "auroc_interval": interval}
+            str(name): {
+                "n": int(n),
+                "auroc": None if np.isnan(area) else float(area),
+                "auroc_interval": interval,
+            }
             for name, n, area, interval in zip(
                 names, counts, areas, intervals, strict=True
             )
         },
-        "auroc": float(areas.mean()),
+        "num_scored": int((~np.isnan(areas)).sum()),
+        "auroc": float(np.nanmean(areas)),
         "auroc_interval": percentile_interval(mean_defined(drawn)).as_dict(),
     }
 

@@ -27,6 +27,7 @@ def make_audit(metrics: Mapping[str, Any]) -> Section | None:
         )
         if rows
     ]
+    tables += [_source_table(*one) for one in (audit.get("sources") or {}).items()]
     return Section(
         key="audit",
         title="What the model reads",
@@ -62,6 +63,20 @@ def _list_probes(audit: Mapping[str, Any]) -> Iterator[list[str]]:
         if isinstance(scores, Mapping) and "macro" in scores:
             said, _ = PROBES.get(name, (display_baseline(name), None))
             yield _row(said, scores)
+
+
+def _source_table(column: str, found: Mapping[str, Any]) -> Table:
+    rows = [
+        [value, f"{scores['n']:,}", format_auroc(scores)]
+        for value, scores in found["values"].items()
+    ]
+    return Table(
+        caption=f"How well {column} is told from the model's features",
+        header=[column, "n", "AUROC against the rest [95 %]"],
+        rows=[*rows, ["mean", f"{found['num_images']:,}", format_auroc(found)]],
+        note="By logistic regression, on patients it was not fitted on. .5: the "
+        "features do not tell it. n/a: fewer than five patients.",
+    )
 
 
 def _row(name: str, scores: Mapping[str, Any]) -> list[str]:

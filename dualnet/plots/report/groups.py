@@ -12,6 +12,7 @@ from dualnet.plots.report.cells import (
     format_score,
 )
 from dualnet.plots.report.sections import Section, Table
+from dualnet.training.selection import MIN_PATIENTS
 from dualnet.wording import number_of
 
 
@@ -31,6 +32,8 @@ def make_subgroups(metrics: Mapping[str, Any]) -> Section | None:
         paragraphs=(
             "The same scores, group by group. Sick is the share with any finding; "
             "missed, the under-diagnosis rate, the share of the sick said to have none. "
+            "Macro AUROC is here the mean over the findings that at least "
+            f"{MIN_PATIENTS} patients of the group have, and lack. "
             "A gap is the group's macro AUROC less that of all others; its interval "
             "does not allow for how many gaps were looked at, but the verdict does.",
             f"A radiograph is said to have none where {called_negative(metrics)}.",

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dualnet.evaluation.auditing.probes import THUMBNAIL
+from dualnet.evaluation.scores.baselines import METADATA_ONLY
 from dualnet.evaluation.table import findings_table
 from dualnet.evaluation.text.verdict import display_baseline, format_number
 from dualnet.plots.report.captions import show
@@ -14,6 +16,12 @@ from dualnet.plots.report.cells import (
 from dualnet.plots.report.sections import Section, Table
 from dualnet.wording import number_of
 
+BASELINES = {
+    METADATA_ONLY: "metadata only reads the record and never the picture",
+    THUMBNAIL: "thumbnail reads the picture shrunk to 16 by 16 pixels",
+    "image_only": "image only is the run of pictures alone that was named",
+}
+
 
 def make_baselines(metrics: Mapping[str, Any]) -> Section | None:
     """Sets the model's scores beside those of every baseline."""
@@ -23,8 +31,7 @@ def make_baselines(metrics: Mapping[str, Any]) -> Section | None:
         paragraphs=(
             "A model has to beat what needs no model. The class prior gives every "
             "radiograph the shares of the rows it is fitted on; the majority answers their "
-            "commonest class; metadata only reads the record and never the picture. "
-            "The model counts as better only if the whole interval of the difference, "
+            f"commonest class{_describe_baselines(metrics)}. The model counts as better only if the whole interval of the difference, "
             "paired on the same resamples, lies above 0.",
         ),
         tables=(
@@ -33,6 +40,11 @@ def make_baselines(metrics: Mapping[str, Any]) -> Section | None:
         ),
         pictures=show("comparison"),
     )
+
+
+def _describe_baselines(metrics: Mapping[str, Any]) -> str:
+    known = [said for name, said in BASELINES.items() if name in metrics["baselines"]]
+    return "".join(f"; {said}" for said in known)
 
 
 def make_findings(metrics: Mapping[str, Any]) -> Section | None:
