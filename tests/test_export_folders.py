@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from dicom_cases import write_labels, write_tree
 
 from dualnet.cli import main
 from dualnet.config import Config, read_config
@@ -227,3 +228,20 @@ def test_the_real_pictures_are_sorted(real_data: Path, tmp_path: Path) -> None:
     }
     assert exported.num_neither == 46_457
     assert exported.num_without_picture == 64_779
+
+
+def test_dicom_files_are_named_as_such(tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree")  # files without a suffix
+    names = ("1.1", "1.2", "1.3", "1.4")
+    labels = [FINDING, AGAINST] * 2
+    said: dict[str, str] = dict(zip(names, labels, strict=True))
+    write_labels(tmp_path / "tree", "image_id", said)
+    exported = export(tmp_path / "tree", tmp_path / "out")
+    assert set(exported.table["image_id"]) <= set(names)
+    assert files_below(tmp_path / "out") == {
+        "folders.csv",
+        *(
+            f"{said[name].replace(' ', '_')}/{name}.dcm"
+            for name in exported.table["image_id"]
+        ),
+    }

@@ -15,6 +15,8 @@ import pandas as pd
 
 from dualnet.config import Config
 from dualnet.data.membership import Membership, select_members
+from dualnet.data.readers.dicom import is_dicom_file
+from dualnet.data.readers.dicom_header import SUFFIXES
 from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
 from dualnet.files import atomic_folder
@@ -165,7 +167,17 @@ def _name_files(pictured: pd.DataFrame, parts: pd.Series | None) -> pd.DataFrame
     folders = table["class"].map(name_folder)
     if parts is not None:
         folders = table["part"] + "/" + folders
-    return table.assign(file=folders + "/" + table["image_id"])
+    names = map(_name_file, table["image_id"], pictured["path"])
+    return table.assign(
+        file=[f"{folder}/{name}" for folder, name in zip(folders, names, strict=True)]
+    )
+
+
+def _name_file(image_id: str, source: str) -> str:
+    """A radiograph's name; of DICOM, where it is an identifier, with `.dcm` behind."""
+    if image_id.lower().endswith(SUFFIXES) or not is_dicom_file(Path(source)):
+        return image_id
+    return f"{image_id}.dcm"
 
 
 def _place(sources: list[str], files: list[str], folder: Path, *, copy: bool) -> None:

@@ -110,10 +110,22 @@ def find_dicom(folder: Path) -> Path | None:
         (
             folder / file
             for file in walk_files(folder, lenient=True)
-            if file.lower().endswith(SUFFIXES) or _has_prefix(folder / file)
+            if is_dicom_file(folder / file)
         ),
         None,
     )
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Whether a file is called a DICOM file, or begins as one (PS3.10, section 7.1).
+
+    Args:
+        path: The file.
+
+    Returns:
+        False too where it cannot be read.
+    """
+    return path.name.lower().endswith(SUFFIXES) or _has_prefix(path)
 
 
 def _has_prefix(path: Path) -> bool:
