@@ -130,7 +130,7 @@ def test_what_cannot_be_had_is_said_in_text_and_report(
     assert metrics["calibration"]["fitted_on"] is None
     why = "Not calibrated: no predictions of a validation part are given (--validation)"
     absent = "No subgroups by view, age, visit: the truth does not tell."
-    unknown = "whether the model was trained on these patients"
+    unknown = "whether the model was fitted on these patients"
     page = (judged.folder / "report.html").read_text()
     for said in (why, absent, unknown):
         assert said in " ".join(text.split())
