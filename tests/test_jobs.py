@@ -86,6 +86,13 @@ def test_train_writes_the_model_card_and_evaluate_completes_it(
         "### evaluation/val: part val"
     )
     assert sha256(copied / "model.keras") in text
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    test = read_run(copied).records.query("part == 'test'")
+    counted = {
+        view: f"{n:,}" for view, n in test["view_position"].value_counts().items()
+    }
+    for view, count in counted.items():
+        assert [f"| view {view}", count] in [row[:2] for row in rows]
     write_model_card(RunFolder(copied))
     assert card.read_text("utf-8") == text
 

@@ -6,11 +6,8 @@ from report_cases import judge_tiny
 from truth_cases import TINY, printed
 
 from dualnet.config import Config, parse_config
-from dualnet.evaluation.model_card import (
-    RunFacts,
-    format_markdown_table,
-    format_model_card,
-)
+from dualnet.evaluation.model_card import RunFacts, format_model_card
+from dualnet.evaluation.text.markdown import format_markdown_table
 
 
 def describe_part(radiographs: int, patients: int, sd: float | None) -> dict[str, Any]:

@@ -5,18 +5,23 @@ After M. Mitchell et al., Model cards for model reporting, FAT* 2019, section 4;
 holds, so the same folder gives the same card.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from dualnet.config import Config
+from dualnet.evaluation.sections import subgroup_note, subgroup_table
 from dualnet.evaluation.table import findings_table, summary_table
 from dualnet.evaluation.text.caution import (
     NOT_A_MEDICAL_DEVICE,
     ON_THE_PHANTOM,
     due_cautions,
+)
+from dualnet.evaluation.text.markdown import (
+    format_markdown_list,
+    format_markdown_table,
 )
 from dualnet.evaluation.text.verdict import display_baseline
 from dualnet.findings import Vocabulary
@@ -115,7 +120,7 @@ def _details(facts: RunFacts) -> list[str]:
         f"run format {environment.get('run_format', 'unknown')}",
         "`model.keras`, SHA-256": f"`{facts.model_sha256}`",
     }
-    return ["## Model", _list(rows)]
+    return ["## Model", format_markdown_list(rows)]
 
 
 def _describe_inputs(config: Config) -> str:
@@ -211,7 +216,7 @@ def _data(facts: RunFacts) -> list[str]:
     ]
     return [
         "## Data and split certificate",
-        _list(rows),
+        format_markdown_list(rows),
         format_markdown_table([header, *parts]),
         format_markdown_table([["finding", *certificate["parts"]], *findings]),
     ]
@@ -244,7 +249,11 @@ def _training(facts: RunFacts) -> list[str]:
         "Imbalance": training.imbalance,
         "Seed": f"{facts.config.seed}",
     }
-    return ["## Training", _list(rows), "The whole configuration is in `config.yaml`."]
+    return [
+        "## Training",
+        format_markdown_list(rows),
+        "The whole configuration is in `config.yaml`.",
+    ]
 
 
 def _scores(facts: RunFacts) -> list[str]:
@@ -274,7 +283,16 @@ def _describe_evaluation(name: str, metrics: Mapping[str, Any]) -> list[str]:
         "\n".join(verdict),
         format_markdown_table(findings_table(metrics)),
         format_markdown_table(summary_table(metrics)),
+        *_describe_subgroups(metrics),
     ]
+
+
+def _describe_subgroups(metrics: Mapping[str, Any]) -> list[str]:
+    found = metrics.get("subgroups")
+    if not found or not found["groupings"]:
+        return []
+    note = subgroup_note(metrics)
+    return [format_markdown_table(subgroup_table(metrics)), note[0].upper() + note[1:]]
 
 
 def _compute(facts: RunFacts) -> list[str]:
@@ -303,7 +321,7 @@ def _compute(facts: RunFacts) -> list[str]:
             for name, version in (environment.get("versions") or {}).items()
         ),
     }
-    return ["## Compute", _list(rows)]
+    return ["## Compute", format_markdown_list(rows)]
 
 
 def _spent(environment: Mapping[str, Any], unit: str) -> str:
@@ -318,28 +336,3 @@ def _spent(environment: Mapping[str, Any], unit: str) -> str:
 def _chosen(environment: Mapping[str, Any], key: str) -> str:
     values = environment.get(key) or {}
     return str(values.get("chosen", "unknown"))
-
-
-def _list(rows: Mapping[str, str]) -> str:
-    return "\n".join(f"- **{name}**: {value}" for name, value in rows.items())
-
-
-def format_markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    r"""Writes rows as a table in Markdown, numbers to the right.
-
-    Args:
-        rows: The header, then the rows; as many cells in each.
-
-    Returns:
-        The table. A bar in a cell is escaped.
-
-    Example:
-        >>> print(format_markdown_table([["part", "n"], ["a|b", "3"]]))
-        | part | n |
-        |---|---:|
-        | a\|b | 3 |
-    """
-    header, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    rule = f"|---|{'---:|' * (len(header) - 1)}"
-    lines = [f"| {' | '.join(row)} |" for row in (header, *body)]
-    return "\n".join([lines[0], rule, *lines[1:]])
