@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -89,7 +90,24 @@ def unseen_labels(figure: Figure) -> set[Text]:
 def test_no_text_is_cut_or_covers_another(
     name: str, figures: dict[str, Figure]
 ) -> None:
-    figure = figures[name]
+    assert_texts_apart(figures[name])
+
+
+@pytest.mark.parametrize("name", ["roc", "calibration", "comparison"])
+def test_a_run_of_pictures_alone_is_drawn_too(name: str, judged: Evaluation) -> None:
+    both = {**judged.baselines, "image_only": judged.baselines["metadata_only"]}
+    blocks = judged.metrics["baselines"]
+    metrics = {
+        **judged.metrics,
+        "baselines": {**blocks, "image_only": blocks["metadata_only"]},
+    }
+    figure = plot_evaluation(replace(judged, baselines=both, metrics=metrics))[name]
+    assert any(text.startswith("image only") for text in texts_of(figure))
+    assert_texts_apart(figure)
+
+
+def assert_texts_apart(figure: Figure) -> None:
+    """No text is cut, and none covers another."""
     boxes = text_boxes(figure)
     whole = figure.bbox.padded(1)
     cut = [

@@ -15,14 +15,14 @@ from dualnet.data.split import sample_patients
 from dualnet.evaluation.auditing.probes import THUMBNAIL
 from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import Evaluation, evaluate
-from dualnet.evaluation.scores.baselines import Prediction, fit_baselines
+from dualnet.evaluation.scores.baselines import IMAGE_ONLY, Prediction, fit_baselines
 from dualnet.findings import Vocabulary
 from dualnet.jobs.audit import Audit, audit_run, write_audit
 from dualnet.jobs.audit_pictures import read_pictures
 from dualnet.jobs.breakdown import read_besides
 from dualnet.jobs.evaluation_folder import WrittenEvaluation, write_evaluation
 from dualnet.jobs.finished import FinishedRun, read_run
-from dualnet.jobs.image_only import IMAGE_ONLY, read_image_only
+from dualnet.jobs.image_only import read_image_only
 from dualnet.jobs.judged import (
     check_choice,
     choose_foreign,

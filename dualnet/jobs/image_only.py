@@ -9,7 +9,6 @@ from dualnet.errors import RunError
 from dualnet.jobs.finished import FinishedRun, read_run
 from dualnet.wording import number_of
 
-IMAGE_ONLY = "image_only"
 OPTION = "--image-only"
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from dualnet.evaluation.evaluate import Evaluation
-from dualnet.evaluation.scores.baselines import METADATA_ONLY, Prediction
+from dualnet.evaluation.scores.baselines import IMAGE_ONLY, METADATA_ONLY, Prediction
 from dualnet.evaluation.scores.metrics import roc_points
 from dualnet.plots import style
 from dualnet.plots.forest import MARK, draw_interval, name_rows
@@ -24,8 +24,16 @@ from dualnet.wording import describe_rows, format_number
 
 ROC_COLUMNS = 3
 DARK = 0.5  # from this share on, a cell is dark and its text white
-NAMES = {"model": "model", METADATA_ONLY: "metadata only"}
-LOOKS = {"model": style.MODEL, METADATA_ONLY: style.METADATA_ONLY}
+NAMES = {
+    "model": "model",
+    METADATA_ONLY: "metadata only",
+    IMAGE_ONLY: "image only",
+}
+LOOKS = {
+    "model": style.MODEL,
+    METADATA_ONLY: style.METADATA_ONLY,
+    IMAGE_ONLY: style.IMAGE_ONLY,
+}
 
 
 def plot_evaluation(evaluation: Evaluation) -> dict[str, Figure]:
@@ -138,14 +146,15 @@ def plot_calibration(evaluation: Evaluation) -> Figure:
         f"{describe_rows(evaluation.metrics)}"
     )
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="Share that is right")
-    figure.legend(loc="outside lower center", ncols=3, handlelength=2.4)
+    columns = 3 if len(_drawn_blocks(evaluation)) < 3 else 2
+    figure.legend(loc="outside lower center", ncols=columns, handlelength=2.4)
     lower.set(xlabel="Probability of the likeliest class", ylabel="Radiographs")
     return figure
 
 
 @styled
 def plot_comparison(evaluation: Evaluation) -> Figure:
-    """Draws every finding's AUROC with its interval, beside metadata only and chance.
+    """Draws every finding's AUROC with its interval, beside what has one half alone.
 
     Args:
         evaluation: What to draw.
@@ -156,10 +165,12 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
     metrics = evaluation.metrics
     rows = _ranked_findings(metrics)
     blocks = _drawn_blocks(evaluation)
-    figure = new_figure(8, 0.46 * (len(rows) + 1) + 2.4)
+    # three marks, or three times n/a, in a row need a higher one
+    height, spread = (0.46, 0.17) if len(blocks) < 3 else (0.62, 0.28)
+    figure = new_figure(8, height * (len(rows) + 1) + 2.4)
     axes = figure.subplots()
     axes.axvline(0.5, color=style.CHANCE.color, linestyle=":", label="chance")
-    offsets = np.linspace(-0.17, 0.17, len(blocks)) if len(blocks) > 1 else [0.0]
+    offsets = np.linspace(-spread, spread, len(blocks)) if len(blocks) > 1 else [0.0]
     for (name, block), offset in zip(blocks.items(), offsets, strict=True):
         scores = [block["findings"][finding] for finding in rows]
         _draw_intervals(
@@ -181,17 +192,14 @@ def plot_comparison(evaluation: Evaluation) -> Figure:
 
 
 def _drawn_blocks(evaluation: Evaluation) -> dict[str, Mapping[str, Any]]:
-    blocks = {"model": evaluation.metrics["model"]}
-    if METADATA_ONLY in evaluation.metrics["baselines"]:
-        blocks[METADATA_ONLY] = evaluation.metrics["baselines"][METADATA_ONLY]
-    return blocks
+    metrics = evaluation.metrics
+    blocks = {"model": metrics["model"], **metrics["baselines"]}
+    return {name: blocks[name] for name in LOOKS if name in blocks}
 
 
 def _drawn_predictions(evaluation: Evaluation) -> dict[str, Prediction]:
-    predictions = {"model": evaluation.model}
-    if METADATA_ONLY in evaluation.baselines:
-        predictions[METADATA_ONLY] = evaluation.baselines[METADATA_ONLY]
-    return predictions
+    predictions = {"model": evaluation.model, **evaluation.baselines}
+    return {name: predictions[name] for name in LOOKS if name in predictions}
 
 
 def _draw_roc_panel(panel: Axes, evaluation: Evaluation, column: int) -> None:

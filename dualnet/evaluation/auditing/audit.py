@@ -34,14 +34,13 @@ from scipy.special import softmax
 from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
 from dualnet.evaluation.intervals.bootstrap import PatientResamples
 from dualnet.evaluation.intervals.paired import PairedScores, score_paired
-from dualnet.evaluation.scores.baselines import Prediction
+from dualnet.evaluation.scores.baselines import IMAGE_ONLY, METADATA_ONLY, Prediction
 from dualnet.evaluation.scores.truth import Truth
 
 NUM_AVERAGED = 32
 ROWS_AT_A_TIME = 4096  # of which answers are averaged: 5 MB
 MIN_PROBABILITY = 1e-12  # float32 softmax may underflow; a logarithm must not
 FUSED = "fused"
-IMAGE_ONLY, METADATA_ONLY = "image_only", "metadata_only"
 MISSING, PERMUTED, AVERAGED = "missing", "permuted", "averaged"
 
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]

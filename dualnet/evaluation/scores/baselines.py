@@ -29,6 +29,7 @@ from dualnet.evaluation.scores.prediction import Prediction as Prediction
 CLASS_PRIOR = "class_prior"
 MAJORITY = "majority"
 METADATA_ONLY = "metadata_only"
+IMAGE_ONLY = "image_only"  # a run of pictures alone, where one is named
 HALF = 0.5
 ROWS_AT_A_TIME = 4096  # that are predicted: of thumbnails 2 kB each, twice
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualnet.evaluation.auditing.probes import THUMBNAIL
-from dualnet.evaluation.scores.baselines import METADATA_ONLY
+from dualnet.evaluation.scores.baselines import IMAGE_ONLY, METADATA_ONLY
 from dualnet.evaluation.table import findings_table
 from dualnet.evaluation.text.verdict import display_baseline, format_number
 from dualnet.plots.report.captions import show
@@ -19,7 +19,7 @@ from dualnet.wording import number_of
 BASELINES = {
     METADATA_ONLY: "metadata only reads the record and never the picture",
     THUMBNAIL: "thumbnail reads the picture shrunk to 16 by 16 pixels",
-    "image_only": "image only is the run of pictures alone that was named",
+    IMAGE_ONLY: "image only is the run of pictures alone that was named",
 }
 
 
