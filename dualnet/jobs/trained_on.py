@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dualnet.data.readers.text_lines import read_lines
 from dualnet.data.records import RecordSet
 from dualnet.errors import ConfigError, RecordError
 from dualnet.jobs.judged import EXTERNAL, check_training_patients, settle_shared
@@ -70,14 +71,12 @@ def read_trained_on(
     """
     if file is None:
         return None
-    try:
-        lines = file.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(
-            f"{OPTION} {file}: must be a readable text file. "
-            f"Received: {getattr(error, 'strerror', None) or 'bytes that are no text'}. "
-            "Write one radiograph's name a line."
-        ) from error
+    lines = read_lines(
+        file,
+        where=f"{OPTION} {file}",
+        expected="a readable text file",
+        advice="Write one radiograph's name a line.",
+    )
     names = np.array(sorted({line.strip() for line in lines} - {""}), dtype="object")
     positions, _ = find_rows(names, pd.Index(records.table["image_id"]))
     known = positions[positions >= 0]

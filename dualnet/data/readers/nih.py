@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from dualnet.data.readers.text_lines import read_lines
 from dualnet.data.readers.text_table import read_text_table
 from dualnet.data.record_parsing import parse_records
 from dualnet.data.records import COLUMNS, TEXT, RecordSet
@@ -184,14 +185,12 @@ def _scan(place: Path) -> dict[str, str]:
 
 
 def _read_list(file: Path) -> list[str]:
-    try:
-        lines = file.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(
-            f"{file}: must be a readable list of file names. "
-            f"Received: {getattr(error, 'strerror', 'bytes that are no text')}. "
-            "Copy NIH's lists beside the table, or split by ratios."
-        ) from error
+    lines = read_lines(
+        file,
+        where=str(file),
+        expected="a readable list of file names",
+        advice="Copy NIH's lists beside the table, or split by ratios.",
+    )
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.strip().lower().endswith(".png"):
             raise RecordError(
