@@ -2,8 +2,6 @@
 
 import logging
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,29 +9,14 @@ import numpy as np
 import pandas as pd
 
 from dualnet.config import Config
-from dualnet.data.batches import Batches, EpochOrder
+from dualnet.data.batches import Batches
 from dualnet.findings import Vocabulary
-from dualnet.models.dual import build_dual_classifier
 from dualnet.runs import RunFolder
 from dualnet.training.backend import find_device, make_deterministic, read_versions
-from dualnet.training.callbacks import (
-    SCORE,
-    BestModel,
-    EpochScores,
-    HistoryFile,
-    StopAtNaN,
-    save_model,
-    score_batches,
-)
-from dualnet.training.events import EventFiles
+from dualnet.training.callbacks import SCORE, save_model, score_batches
+from dualnet.training.epochs import Fitting
 from dualnet.training.halves import choose_weights, fit_metadata_half, join_halves
-from dualnet.training.precision import (
-    dtype_policy,
-    resolve_compilation,
-    resolve_precision,
-)
-from dualnet.training.progress import show_epochs
-from dualnet.training.recipe import build_loss, build_optimizer, set_class_prior
+from dualnet.training.precision import resolve_compilation, resolve_precision
 from dualnet.training.selection import choose_findings
 from dualnet.wording import format_number
 
@@ -77,7 +60,7 @@ def fit(
     make_deterministic(config.seed)
     environment, policy, jit_compile = _choose(config)
     run.write_environment(environment)
-    fitting = _Fitting(
+    fitting = Fitting(
         config=config,
         run=run,
         train=train,
@@ -93,79 +76,7 @@ def fit(
     return fitting.fit_epochs(config.model.modality, run.model)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Fitting:
-    """What every model of one run is built, fitted and scored with."""
-
-    config: Config
-    run: RunFolder
-    train: Batches
-    val: Batches
-    val_labels: np.ndarray
-    scored: np.ndarray
-    vocabulary: Vocabulary
-    policy: str
-    jit_compile: bool
-
-    def build(self, modality: str) -> Any:
-        """Builds the fused model or one of its ablations, not fitted."""
-        inputs = self.train[0][0]
-        with dtype_policy(self.policy):
-            return build_dual_classifier(
-                image_size=self.config.data.image_size,
-                num_features=inputs["metadata"].shape[1] if "metadata" in inputs else 0,
-                class_names=self.vocabulary.class_names,
-                modality=modality,
-                image_branch=self.config.model.image_branch,
-                metadata_units=self.config.model.metadata_units,
-                dropout=self.config.model.dropout,
-                seed=self.config.seed,
-            )
-
-    def scores(self, modality: str) -> EpochScores:
-        """Returns the callback that scores the validation part."""
-        return EpochScores(
-            val=self.val.with_modality(modality),
-            val_labels=self.val_labels,
-            scored=self.scored,
-            num_images=len(self.train.positions),
-        )
-
-    def fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
-        """Fits a model, keeps its best epoch in `path` and returns the history."""
-        training = self.config.training
-        train = self.train.with_modality(modality)
-        model = self.build(modality)
-        set_class_prior(model, train.class_shares)
-        model.compile(
-            optimizer=build_optimizer(training, num_steps=training.epochs * len(train)),
-            loss=build_loss(),
-            jit_compile=self.jit_compile,
-        )
-        history = HistoryFile(self.run.history)
-        with show_epochs(training.epochs) as progress:
-            callbacks = [
-                EpochOrder(train),
-                StopAtNaN(),
-                self.scores(modality),
-                BestModel(path, patience=training.patience),
-                history,
-                progress,
-            ]
-            if training.tensorboard:
-                callbacks.append(EventFiles(self.run.tensorboard))
-            # shuffle=False: the batches order themselves, from (seed, epoch).
-            model.fit(
-                train,
-                epochs=training.epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=callbacks,
-            )
-        return history.table
-
-
-def _fit_halves(fitting: _Fitting) -> pd.DataFrame:
+def _fit_halves(fitting: Fitting) -> pd.DataFrame:
     """Fits both halves, joins them and returns the image half's history."""
     run, prior = fitting.run, fitting.train.class_shares
     metadata_only = fitting.build("metadata")

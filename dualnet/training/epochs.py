@@ -1,0 +1,121 @@
+"""The epochs of one model: build, compile, callbacks, fit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from dualnet.config import Config
+from dualnet.data.batches import Batches, EpochOrder
+from dualnet.findings import Vocabulary
+from dualnet.models.dual import build_dual_classifier
+from dualnet.runs import RunFolder
+from dualnet.training.callbacks import (
+    BestModel,
+    EpochScores,
+    HistoryFile,
+    StopAtNaN,
+)
+from dualnet.training.events import EventFiles
+from dualnet.training.precision import dtype_policy
+from dualnet.training.progress import show_epochs
+from dualnet.training.recipe import build_loss, build_optimizer, set_class_prior
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """What every model of one run is built, fitted and scored with.
+
+    Args:
+        config: The whole configuration.
+        run: The run folder.
+        train: Training batches, with targets.
+        val: Validation batches, in order, with targets.
+        val_labels: All findings present in `val`, bool, shape (n, num_classes).
+        scored: The findings whose mean AUROC is the score, bool, shape (num_classes,).
+        vocabulary: Its `class_names` are the columns of the targets.
+        policy: The dtype policy that the models compute in.
+        jit_compile: Whether XLA compiles the steps.
+    """
+
+    config: Config
+    run: RunFolder
+    train: Batches
+    val: Batches
+    val_labels: np.ndarray
+    scored: np.ndarray
+    vocabulary: Vocabulary
+    policy: str
+    jit_compile: bool
+
+    def build(self, modality: str) -> Any:
+        """Builds the fused model or one of its ablations, not fitted."""
+        inputs = self.train[0][0]
+        with dtype_policy(self.policy):
+            return build_dual_classifier(
+                image_size=self.config.data.image_size,
+                num_features=inputs["metadata"].shape[1] if "metadata" in inputs else 0,
+                class_names=self.vocabulary.class_names,
+                modality=modality,
+                image_branch=self.config.model.image_branch,
+                metadata_units=self.config.model.metadata_units,
+                dropout=self.config.model.dropout,
+                seed=self.config.seed,
+            )
+
+    def scores(self, modality: str) -> EpochScores:
+        """Returns the callback that scores the validation part."""
+        return EpochScores(
+            val=self.val.with_modality(modality),
+            val_labels=self.val_labels,
+            scored=self.scored,
+            num_images=len(self.train.positions),
+        )
+
+    def fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
+        """Fits a model, keeps its best epoch in `path` and returns the history."""
+        epochs = self.config.training.epochs
+        train = self.train.with_modality(modality)
+        model = self.build(modality)
+        set_class_prior(model, train.class_shares)
+        self._compile(model, num_steps=epochs * len(train))
+        history = HistoryFile(self.run.history)
+        with show_epochs(epochs) as progress:
+            callbacks = [
+                EpochOrder(train),
+                *self._watchers(modality, path),
+                history,
+                progress,
+                *self._followers(),
+            ]
+            # shuffle=False: the batches order themselves, from (seed, epoch).
+            model.fit(
+                train, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
+            )
+        return history.table
+
+    def _compile(self, model: Any, *, num_steps: int) -> None:
+        """Gives the model its recipe."""
+        model.compile(
+            optimizer=build_optimizer(self.config.training, num_steps=num_steps),
+            loss=build_loss(),
+            jit_compile=self.jit_compile,
+        )
+
+    def _watchers(self, modality: str, path: Path) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks that score the epochs, keep the best and may stop."""
+        patience = self.config.training.patience
+        return [
+            StopAtNaN(),
+            self.scores(modality),
+            BestModel(path, patience=patience),
+        ]
+
+    def _followers(self) -> list[keras.callbacks.Callback]:
+        """Returns the callbacks that show the epochs to who follows along."""
+        if not self.config.training.tensorboard:
+            return []
+        return [EventFiles(self.run.tensorboard)]
