@@ -17,7 +17,7 @@ from dualnet.stages import Stage, parse_stage, parse_yaml, shorten
 
 Modality = Literal["fused", "image", "metadata"]
 MetadataField = Literal["age", "follow_up", "view", "sex"]
-LabelRule = Literal["first", "soft"]
+LabelRule = Literal["first", "member", "soft", "multi_hot"]
 
 
 class DataConfig(Stage):
@@ -137,6 +137,15 @@ class TrainingConfig(Stage):
         default=0.05, ge=0, le=0.25, description="Of the side: pictures are moved."
     )
     imbalance: Literal["none", "class_weights", "balanced_sampling"] = "none"
+    loss: Literal["cross_entropy", "focal", "logit_adjusted"] = Field(
+        default="cross_entropy", description="See dualnet.training.losses."
+    )
+    focal_gamma: float = Field(
+        default=2.0, ge=0, le=10, description="How much less what is known counts."
+    )
+    logit_adjustment: float = Field(
+        default=1.0, ge=0, le=2, description="Tau: how much of the log class shares."
+    )
     patience: int = Field(
         default=5, ge=1, description="Epochs without a better validation macro AUROC."
     )
@@ -146,6 +155,15 @@ class TrainingConfig(Stage):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     compilation: Literal["auto", "xla", "none"] = "auto"
     tensorboard: bool = True
+
+    @model_validator(mode="after")
+    def _loss_changes_something(self) -> Self:
+        if self.loss == "logit_adjusted" and self.label_rule == "multi_hot":
+            raise ValueError(
+                "training.loss must not be logit_adjusted with label_rule multi_hot: "
+                "each finding has its own sigmoid, of which it would move the bias alone"
+            )
+        return self
 
 
 class EvaluationConfig(Stage):

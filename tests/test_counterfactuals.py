@@ -70,7 +70,7 @@ def test_the_change_is_that_of_the_logit(table: pd.DataFrame) -> None:
         return softmax(logits, axis=1)
 
     found, cases = ask_counterfactuals(
-        table, class_names=NAMES, encoder=encoder, predict=predict
+        table, class_names=NAMES, negative="N", encoder=encoder, predict=predict
     )
     assert list(found) == ["view_pa_to_ap", "view_ap_to_pa"]
     one = found["view_pa_to_ap"]
@@ -93,6 +93,7 @@ def test_where_nobody_can_be_asked_that_is_said(table: pd.DataFrame) -> None:
     found, cases = ask_counterfactuals(
         table,
         class_names=NAMES,
+        negative="N",
         encoder=encoder,
         predict=lambda metadata, _: np.full((len(metadata), 2), 0.5),
     )

@@ -21,6 +21,7 @@ from dualnet.training.callbacks import (
 )
 from dualnet.training.events import EventFiles
 from dualnet.training.fit import fit
+from dualnet.training.losses import SigmoidLoss
 from dualnet.training.progress import EpochBar, EpochLines, show_epochs
 
 SIZE = 32
@@ -186,6 +187,35 @@ def test_fused_model_is_the_image_only_run_joined_with_the_record(tmp_path: Path
             for one, other in zip(ours, layer.get_weights(), strict=True):
                 np.testing.assert_array_equal(one, other)
     assert not fused.checkpoints.exists()
+
+
+SIGMOIDS = {"label_rule": "multi_hot", "epochs": 1}
+
+
+def test_a_fused_model_of_sigmoids_is_joined_and_loads(tmp_path: Path):
+    parts = make_parts()
+    rows = np.arange(48)
+    batches = {
+        name: Batches(
+            FakeCache(rows % 15),
+            chosen,
+            np.random.default_rng(1).normal(size=(len(chosen), NUM_FEATURES)),
+            np.delete(np.eye(15)[chosen % 15], CLASSES.index("No Finding"), axis=1),
+            batch_size=16,
+            seed=0 if name == "train" else None,
+        )
+        for name, chosen in (("train", rows), ("val", rows[:30]))
+    }
+    run = RunFolder(tmp_path)
+    history = fit(make_config(**SIGMOIDS), run, **{**parts, **batches})
+    model = load(run)
+    assert [tensor.name for tensor in model.inputs] == ["image", "metadata"]
+    probabilities, val_loss = score_batches(model, batches["val"], SigmoidLoss())
+    assert probabilities.shape == (30, 14)
+    assert (probabilities.sum(axis=1) < 0.99).all()  # one of 15 each: no softmax
+    expected = np.where(batches["val"].targets == 1, probabilities, 1 - probabilities)
+    assert val_loss == pytest.approx(-np.log(expected).mean(), rel=1e-4)
+    assert history["val_loss"].iloc[0] < 1
 
 
 def test_loss_that_is_not_finite_ends_training(tmp_path: Path):

@@ -1,10 +1,15 @@
 """Each half is fitted alone; joined, they make the product of what they say."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
+from scipy.special import expit, logit, softmax
 
+from dualnet.config import TrainingConfig
 from dualnet.data.batches import Batches
+from dualnet.findings import Vocabulary
 from dualnet.models.dual import build_dual_classifier
 from dualnet.training.callbacks import score_batches
 from dualnet.training.halves import (
@@ -14,8 +19,12 @@ from dualnet.training.halves import (
     fit_metadata_half,
     join_halves,
 )
+from dualnet.training.objective import Objective, build_objective
 
 SIZE, NUM_FEATURES, CLASSES = 32, 2, ("Edema", "Hernia", "No Finding")
+VOCABULARY = Vocabulary(
+    name="tiny", findings=CLASSES[:2], negative="No Finding", source=""
+)
 
 
 class Memory:
@@ -43,9 +52,14 @@ def make_batches(num_rows: int = 60) -> Batches:
     )
 
 
+def fit_half(alone: keras.Model, batches: Batches) -> None:
+    objective = build_objective(TrainingConfig(), VOCABULARY, batches)
+    fit_metadata_half(alone, batches, batches, objective=objective)
+
+
 def test_the_metadata_half_learns() -> None:
     alone = build("metadata")
-    fit_metadata_half(alone, make_batches(), make_batches())
+    fit_half(alone, make_batches())
     inputs = {"metadata": np.array([[1.0, -1.0], [-1.0, -1.0]], np.float32)}
     probabilities = np.asarray(alone(inputs))
     assert probabilities[0].argmax() == 0
@@ -157,7 +171,7 @@ def test_the_weights_are_those_of_the_records_logits() -> None:
 def test_the_joined_model_has_the_loss_that_its_weights_were_chosen_by() -> None:
     fused, image_only, metadata_only = map(build, ("fused", "image", "metadata"))
     val = make_batches()
-    fit_metadata_half(metadata_only, val, val)
+    fit_half(metadata_only, val)
     prior = np.array([0.5, 0.1, 0.4])
     image = score_batches(image_only, val.with_modality("image"))[0]
     metadata = score_batches(metadata_only, val.with_modality("metadata"))[0]
@@ -170,3 +184,102 @@ def test_the_joined_model_has_the_loss_that_its_weights_were_chosen_by() -> None
         distance = ((factor * weights - 1) ** 2).sum() / (2 * WEIGHT_SPREAD**2)
         losses.append(60 * score_batches(fused, val)[1] + distance)
     assert min(losses) == losses[0]
+
+
+SHARES = np.array([0.2, 0.1])
+
+
+def build_sigmoids(modality: str) -> keras.Model:
+    return build_dual_classifier(
+        image_size=SIZE,
+        num_features=NUM_FEATURES,
+        class_names=CLASSES[:2],
+        modality=modality,
+        activation="sigmoid",
+    )
+
+
+def test_of_sigmoids_log_odds_are_summed_less_those_of_the_prior() -> None:
+    fused, image_only, metadata_only = map(
+        build_sigmoids, ("fused", "image", "metadata")
+    )
+    weights = np.array([1.0, 0.5])
+    join_halves(fused, image_only, metadata_only, prior=SHARES, weights=weights)
+    random = np.random.default_rng(0)
+    metadata = random.normal(size=(4, NUM_FEATURES)).astype("float32")
+    image = random.integers(0, 255, (4, SIZE, SIZE, 1)).astype("float32")
+    picture = logit(np.asarray(image_only({"image": image}), "float64"))
+    record = logit(np.asarray(metadata_only({"metadata": metadata}), "float64"))
+    expected = expit(picture + weights * (record - logit(SHARES)))
+    found = np.asarray(fused({"image": image, "metadata": metadata}))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_the_weights_of_sigmoids_are_chosen_finding_by_finding() -> None:
+    # One row that has both. The picture is unsure, the record at log-odds of log(4) and
+    # log(1/9) above a prior of one half: w = 1 + .25 * (1 - p) * record, p = expit(w *
+    # record), where the derivative of the penalised loss is zero.
+    record = np.log([4, 1 / 9])
+    weights = choose_weights(
+        np.full((1, 2), 0.5),
+        expit(record)[np.newaxis],
+        np.ones((1, 2)),
+        prior=np.full(2, 0.5),
+        activation="sigmoid",
+    )
+    expected = 1 + 0.25 * (1 - expit(weights * record)) * record
+    np.testing.assert_allclose(weights, expected, rtol=1e-4)
+    assert weights[0] > 1 > weights[1]
+
+
+def make_objective(matrix: np.ndarray, **training: Any) -> Objective:
+    rows = np.arange(len(matrix))
+    batches = Batches(Memory(), rows, np.zeros((len(rows), 2)), matrix, batch_size=4)
+    return build_objective(TrainingConfig(**training), VOCABULARY, batches)
+
+
+def test_half_weights_of_an_adjusted_loss_count_what_it_adds() -> None:
+    # The halves of an adjusted loss know no shares; with them added, all is as if the
+    # loss were the cross-entropy and both halves knew the shares.
+    prior = np.array([0.7, 0.2, 0.1])
+    random = np.random.default_rng(0)
+    picture, record = random.normal(size=(2, 12, 3))
+    targets = np.eye(3)[random.integers(3, size=12)]
+    flat = np.full(3, 1 / 3)
+    found = choose_weights(
+        softmax(picture, axis=1),
+        softmax(record, axis=1),
+        targets,
+        prior=flat,
+        adjustment=np.log(prior),
+    )
+    expected = choose_weights(
+        softmax(picture + np.log(prior), axis=1),
+        softmax(record, axis=1),
+        targets,
+        prior=flat,
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_objective_knows_what_the_loss_leaves_to_the_model() -> None:
+    one_hot = np.eye(3)[[0, 0, 0, 1, 2, 2, 2, 2, 2, 2]]
+    shares = [0.3, 0.1, 0.6]
+    plain = make_objective(one_hot)
+    np.testing.assert_allclose(plain.prior, shares)
+    assert plain.class_names == CLASSES
+    assert plain.val_loss is None
+    adjusted = make_objective(one_hot, loss="logit_adjusted")
+    np.testing.assert_allclose(adjusted.prior, [1 / 3] * 3)
+    np.testing.assert_allclose(adjusted.adjustment, np.log(shares))
+    half = make_objective(one_hot, loss="logit_adjusted", logit_adjustment=0.5)
+    np.testing.assert_allclose(half.prior, np.sqrt(shares) / np.sqrt(shares).sum())
+
+
+def test_the_objective_of_sigmoids_starts_where_the_weights_put_the_prior() -> None:
+    matrix = np.array([[1, 0], [0, 0], [0, 1], [0, 1]])
+    plain = make_objective(matrix, label_rule="multi_hot")
+    assert plain.class_names == ("Edema", "Hernia")
+    np.testing.assert_allclose(plain.prior, [0.25, 0.5])
+    weighted = make_objective(matrix, label_rule="multi_hot", imbalance="class_weights")
+    np.testing.assert_allclose(weighted.prior, [0.5, 0.5])

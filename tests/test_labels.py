@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from dualnet.data.labels import full_labels, label_matrix, make_targets
+from dualnet.data.labels import (
+    full_labels,
+    label_matrix,
+    make_targets,
+    target_activation,
+    target_classes,
+)
 from dualnet.data.readers import read_records
 from dualnet.errors import ConfigError, RecordError
 from dualnet.findings import NIH
@@ -101,8 +107,39 @@ def test_every_target_sums_to_one_and_holds_only_labels(
     assert not values[~full_labels(findings, NIH)].any()
 
 
+def test_multi_hot_is_each_finding_without_the_negative_class() -> None:
+    targets = make_targets(FINDINGS, NIH, "multi_hot")
+    assert targets.class_names == NIH.findings
+    assert targets.matrix.dtype == np.float32
+    assert [
+        [name for name, one in zip(NIH.findings, row, strict=True) if one]
+        for row in targets.matrix
+    ] == [["Edema", "Mass"], [], ["Edema"], ["Edema", "Hernia", "Mass"]]
+    assert np.unique(targets.matrix).tolist() == [0.0, 1.0]
+    assert targets.dropped["dropped"].sum() == 0
+    assert targets.dropped["present"].sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("rule", "activation", "classes"),
+    [
+        ("first", "softmax", NIH.class_names),
+        ("member", "softmax", NIH.class_names),
+        ("soft", "softmax", NIH.class_names),
+        ("multi_hot", "sigmoid", NIH.findings),
+    ],
+)
+def test_a_rule_decides_what_a_model_ends_in(
+    rule: str, activation: str, classes: tuple[str, ...]
+) -> None:
+    assert target_activation(rule) == activation
+    assert target_classes(NIH, rule) == classes
+
+
 def test_unknown_rule_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"one of first, soft. Received: 'last'"):
+    with pytest.raises(
+        ConfigError, match=r"one of first, member, soft, multi_hot. Received: 'last'"
+    ):
         make_targets(FINDINGS, NIH, "last")
 
 

@@ -9,8 +9,11 @@ from dualnet.training.recipe import (
     build_loss,
     build_optimizer,
     class_weights,
+    finding_weights,
+    prior_logits,
     sampling_weights,
     set_class_prior,
+    with_negative,
 )
 
 
@@ -49,6 +52,30 @@ def test_sampling_weights_give_every_class_the_same_share():
     np.testing.assert_allclose(weights @ targets, [1 / 3, 1 / 3, 1 / 3, 0])
     np.testing.assert_allclose(weights[0], 1 / 18)
     assert weights.sum() == pytest.approx(1)
+
+
+def test_finding_weights_make_absent_and_present_weigh_the_same():
+    # present in 1 of 4: 4 / (2 * 3) and 4 / (2 * 1); the mean is 1 already
+    targets = np.array([[1], [0], [0], [0]], "float32")
+    np.testing.assert_allclose(finding_weights(targets), [[2 / 3], [2.0]])
+
+
+def test_finding_weights_are_capped_and_scaled_finding_by_finding():
+    # present in 1 of 100: 100 / 198 = .50505 and 50, capped at 10; their mean over the
+    # rows is .99 * .50505 + .01 * 10 = .6; a finding that nobody has weighs 1 absent
+    targets = np.zeros((100, 2), "float32")
+    targets[0, 0] = 1
+    weights = finding_weights(targets)
+    np.testing.assert_allclose(weights[:, 0], [0.50505 / 0.6, 10 / 0.6], rtol=1e-4)
+    assert weights[0, 1] == pytest.approx(1)
+    assert np.isfinite(weights).all()
+
+
+def test_rows_without_any_finding_are_a_class_of_their_own():
+    targets = np.array([[1, 1], [1, 0], [0, 0]])
+    drawn = sampling_weights(with_negative(targets))
+    # of 2, 1 and 1 rows: 1/2 + 1, 1/2, 1, together 3
+    np.testing.assert_allclose(drawn, [0.5, 1 / 6, 1 / 3])
 
 
 def test_learning_rate_warms_up_and_decays():
@@ -99,3 +126,11 @@ def test_class_prior_is_what_a_model_says_of_nothing():
     probabilities = np.asarray(model.predict_on_batch(inputs))[0]
     expected = np.maximum(prior, 1e-4)
     np.testing.assert_allclose(probabilities, expected / expected.sum(), rtol=1e-4)
+
+
+def test_prior_of_sigmoids_is_their_log_odds():
+    np.testing.assert_allclose(
+        prior_logits(np.array([0.5, 0.2, 0.0]), "sigmoid"),
+        [0, np.log(0.25), np.log(1e-4 / (1 - 1e-4))],
+        atol=1e-12,
+    )

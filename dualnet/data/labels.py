@@ -12,13 +12,17 @@ import pandas as pd
 from dualnet.errors import ConfigError, RecordError
 from dualnet.findings import Vocabulary
 
+SOFTMAX, SIGMOID = "softmax", "sigmoid"
+MULTI_HOT = "multi_hot"
+
 
 @dataclass(frozen=True)
 class Targets:
     """What a model is trained to answer.
 
     Args:
-        matrix: Shape (rows, classes), float32; each row sums to 1.
+        matrix: Shape (rows, classes), float32; each row sums to 1, but by the rule
+            `multi_hot`, where each finding is 0 or 1.
         class_names: The columns' names, alphabetical.
         dropped: One row a finding: `finding`, `present` (rows labelled with it),
             `kept` (rows whose target still holds it), `dropped` and
@@ -33,14 +37,16 @@ class Targets:
 def make_targets(
     findings: Sequence[tuple[str, ...]] | pd.Series, vocabulary: Vocabulary, rule: str
 ) -> Targets:
-    """Turns the findings of each radiograph into softmax targets.
+    """Turns the findings of each radiograph into training targets.
 
     Args:
         findings: The label names of each radiograph.
         vocabulary: The names that may occur.
         rule: `first`: the label that stands first alone, as X-Net took it (NIH
             writes labels alphabetically, but for 51 rows of the 2020 release);
-            `soft`: all labels present, in equal parts.
+            `member`: the same, where each row has one label of two, as
+            `data.membership` leaves them; `soft`: all labels present, in equal parts;
+            `multi_hot`: each finding apart from the others, without the negative class.
 
     Returns:
         The targets, and what the rule dropped.
@@ -61,11 +67,28 @@ def make_targets(
         )
     values = _fill(findings, vocabulary.class_names, _RULES[rule])
     labels = full_labels(findings, vocabulary)
+    class_names = target_classes(vocabulary, rule)
     return Targets(
-        matrix=values,
-        class_names=vocabulary.class_names,
+        matrix=values[:, find_columns(class_names, vocabulary)],
+        class_names=class_names,
         dropped=_count_dropped(labels, values, vocabulary),
     )
+
+
+def target_classes(vocabulary: Vocabulary, rule: str) -> tuple[str, ...]:
+    """Returns the classes that a model answers by a label rule, alphabetical."""
+    left_out = vocabulary.negative if rule == MULTI_HOT else None
+    return tuple(name for name in vocabulary.class_names if name != left_out)
+
+
+def target_activation(rule: str) -> str:
+    """Returns what a model ends in by a label rule: `softmax`, or a `sigmoid` each."""
+    return SIGMOID if rule == MULTI_HOT else SOFTMAX
+
+
+def find_columns(class_names: Sequence[str], vocabulary: Vocabulary) -> list[int]:
+    """Returns the positions of some classes among all of a vocabulary."""
+    return [vocabulary.class_names.index(name) for name in class_names]
 
 
 def full_labels(
@@ -107,7 +130,11 @@ def _soft(names: tuple[str, ...]) -> dict[str, float]:
     return dict.fromkeys(names, 1 / len(names))
 
 
-_RULES = {"first": _first, "soft": _soft}
+def _multi_hot(names: tuple[str, ...]) -> dict[str, float]:
+    return dict.fromkeys(names, 1.0)
+
+
+_RULES = {"first": _first, "member": _first, "soft": _soft, MULTI_HOT: _multi_hot}
 
 
 def _fill(
@@ -138,6 +165,7 @@ def _check_names(names: tuple[str, ...], known: Collection[str]) -> None:
 def _count_dropped(
     labels: np.ndarray, values: np.ndarray, vocabulary: Vocabulary
 ) -> pd.DataFrame:
+    # by the rule `multi_hot` the negative class is in `values` here too
     counts = pd.DataFrame(
         {
             "finding": vocabulary.class_names,

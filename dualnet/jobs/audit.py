@@ -24,6 +24,7 @@ from dualnet.evaluation.auditing.probes import (
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.intervals.bootstrap import PatientResamples, resample_patients
 from dualnet.evaluation.scores.baselines import Prediction
+from dualnet.evaluation.scores.prediction import make_prediction
 from dualnet.files import write_json
 from dualnet.jobs.audit_pictures import MODEL, ReadPictures
 from dualnet.jobs.finished import FinishedRun
@@ -93,10 +94,14 @@ def audit_run(
         changes, cases = ask_counterfactuals(
             table,
             class_names=truth.class_names,
+            negative=truth.vocabulary.negative,
             encoder=run.encoder,
             predict=pictures.ask,
         )
-    alone = {name: Prediction(one) for name, one in pictures.alone.items()}
+    alone = {
+        name: make_prediction(one, unscored=truth.unscored)
+        for name, one in pictures.alone.items()
+    }
     intact = alone.pop(MODEL)
     values = {
         "num_images": truth.num_images,

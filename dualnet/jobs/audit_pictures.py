@@ -15,6 +15,7 @@ import pandas as pd
 from dualnet.data.batches import Batches, ImageSource
 from dualnet.data.cache import Cache
 from dualnet.data.hidden import HiddenPictures, all_but_centre, only_border
+from dualnet.data.labels import SIGMOID
 from dualnet.errors import ConfigError
 from dualnet.evaluation.auditing.audit import (
     ROWS_AT_A_TIME,
@@ -23,6 +24,7 @@ from dualnet.evaluation.auditing.audit import (
 )
 from dualnet.evaluation.auditing.probes import BORDER_ONLY, CENTRE_MASKED
 from dualnet.jobs.finished import FinishedRun, load_model
+from dualnet.jobs.predicting import spread_outputs
 from dualnet.models.parts import Features, FusedParts, cut_at_fusion, show_features
 
 MODEL = "model"
@@ -142,21 +144,30 @@ def _read_fused(
     kept = views[MODEL].read(parts.read_pictures)
 
     def ask(record: np.ndarray, whose: np.ndarray) -> np.ndarray:
-        return _ask(parts, kept, record, whose)
+        return spread_outputs(run, _ask(parts, kept, record, whose))
+
+    def average(seen: Features) -> np.ndarray:
+        said = average_out(
+            lambda rows, others: _ask(parts, seen, metadata[others], rows),
+            references,
+            len(seen[0]),
+            apart=run.activation == SIGMOID,
+        )
+        return spread_outputs(run, said)
 
     def read_alone(batches: Batches) -> list[np.ndarray]:
-        seen = parts.read_pictures(batches)
-        return [_average_records(parts, seen, metadata, references)]
+        return [average(parts.read_pictures(batches))]
 
     hidden = {name: view for name, view in views.items() if name != MODEL}
     return ReadPictures(
-        probabilities=parts.predict(
-            kept, metadata, batch_size=run.config.evaluation.batch_size
+        probabilities=spread_outputs(
+            run,
+            parts.predict(kept, metadata, batch_size=run.config.evaluation.batch_size),
         ),
         features=_flatten(kept),
         ask=ask,
         alone={
-            MODEL: _average_records(parts, kept, metadata, references),
+            MODEL: average(kept),
             **{name: view.read(read_alone)[0] for name, view in hidden.items()},
         },
         references=references,
@@ -178,17 +189,6 @@ def _ask(
     return np.concatenate(blocks)
 
 
-def _average_records(
-    parts: FusedParts, seen: Features, metadata: np.ndarray, references: np.ndarray
-) -> np.ndarray:
-    """What the model says of pictures, the records of some averaged over."""
-    return average_out(
-        lambda rows, others: _ask(parts, seen, metadata[others], rows),
-        references,
-        len(seen[0]),
-    )
-
-
 def _read_image_only(
     run: FinishedRun,
     table: pd.DataFrame,  # noqa: ARG001 - such a model has no record
@@ -197,7 +197,8 @@ def _read_image_only(
     model: Any = show_features(load_model(run))
 
     def read(batches: Batches) -> list[np.ndarray]:
-        return model.predict(batches, verbose=0)
+        features, outputs = model.predict(batches, verbose=0)
+        return [features, spread_outputs(run, outputs)]
 
     features, probabilities = views[MODEL].read(read)
     alone = {

@@ -49,9 +49,10 @@ def fit_run_calibration(run: FinishedRun, cache: Cache) -> Calibration:
     """
     table = run.records[run.records["part"] == PART].reset_index(drop=True)
     calibration = fit_calibration(
-        make_truth(table, run.vocabulary),
+        make_truth(table, run.vocabulary, unscored=run.unscored),
         predict_rows(run, table, cache),
         model_digest=digest_weights(run.folder.model),
+        activation=run.activation,
     )
     logger.info(
         "calibrated on %s of val: temperature %s",

@@ -16,6 +16,7 @@ from dualnet.evaluation.auditing.probes import THUMBNAIL
 from dualnet.evaluation.breakdown import break_down
 from dualnet.evaluation.evaluate import Evaluation, evaluate
 from dualnet.evaluation.scores.baselines import IMAGE_ONLY, Prediction, fit_baselines
+from dualnet.evaluation.scores.prediction import make_prediction
 from dualnet.findings import Vocabulary
 from dualnet.jobs.audit import Audit, audit_run, write_audit
 from dualnet.jobs.audit_pictures import read_pictures
@@ -143,7 +144,7 @@ def judge(
     Args:
         run: Whose training part the baselines are fitted on.
         table: The radiographs judged.
-        probabilities: Shape (rows, classes), in the order of `table`.
+        probabilities: As `predict_rows` returns them, in the order of `table`.
         pictured: More baselines by name: those that read the pictures.
 
     Returns:
@@ -158,7 +159,7 @@ def judge(
     )
     return evaluate(
         table,
-        probabilities,
+        make_prediction(probabilities, unscored=run.unscored),
         vocabulary=run.vocabulary,
         baselines={
             **baselines.predict(run.encoder.transform(table)),
@@ -185,7 +186,7 @@ def _judge_pictures(
     pictured = {name: one for name, one in thumbnails.items() if name == THUMBNAIL}
     if pictures_alone is not None:
         said = predict_rows(pictures_alone, table, cache)
-        pictured[IMAGE_ONLY] = Prediction(said)
+        pictured[IMAGE_ONLY] = make_prediction(said, unscored=run.unscored)
     evaluation = judge(run, table, probabilities, pictured)
     if seen is None:
         return evaluation, None

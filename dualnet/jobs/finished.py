@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dualnet.config import Config
+from dualnet.data.labels import target_activation, target_classes
 from dualnet.data.metadata import MetadataEncoder
 from dualnet.data.split import count_shared_patients
 from dualnet.errors import RunError
@@ -39,6 +40,24 @@ class FinishedRun:
     encoder: MetadataEncoder
     records: pd.DataFrame
     certificate: dict[str, Any]
+
+    @property
+    def activation(self) -> str:
+        """What its model ends in: `softmax`, or a `sigmoid` a finding."""
+        return target_activation(self.config.training.label_rule)
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The classes that its model's outputs are, in their order."""
+        return target_classes(self.vocabulary, self.config.training.label_rule)
+
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """The classes of its vocabulary that its model has no output for."""
+        answered = self.answered
+        return tuple(
+            name for name in self.vocabulary.class_names if name not in answered
+        )
 
     @property
     def fitted(self) -> pd.DataFrame:

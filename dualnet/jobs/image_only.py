@@ -34,6 +34,7 @@ def read_image_only(path: Path, run: FinishedRun, table: pd.DataFrame) -> Finish
     for what, expected, received in (
         ("read pictures alone", "image", its.model.modality),
         ("answer the run's classes", *classes),
+        ("end as it does", run.activation, other.activation),
         ("read pictures of its size", own.data.image_size, its.data.image_size),
     ):
         if expected != received:

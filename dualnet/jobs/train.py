@@ -13,7 +13,7 @@ import pandas as pd
 from dualnet.config import Config
 from dualnet.data.batches import Batches
 from dualnet.data.cache import Cache
-from dualnet.data.labels import Targets, full_labels, make_targets
+from dualnet.data.labels import MULTI_HOT, Targets, full_labels, make_targets
 from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
 from dualnet.data.records import RecordSet
 from dualnet.data.split import (
@@ -35,7 +35,11 @@ from dualnet.jobs.sources import (
 )
 from dualnet.runs import RunFolder, create_run
 from dualnet.training.fit import fit
-from dualnet.training.recipe import class_weights, sampling_weights
+from dualnet.training.recipe import (
+    class_weights,
+    sampling_weights,
+    with_negative,
+)
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
@@ -207,10 +211,11 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
     training = part == "train"
     imbalance = config.training.imbalance if training else "none"
     weights = draws = None
-    if imbalance == "class_weights":
+    apart = config.training.label_rule == MULTI_HOT
+    if imbalance == "class_weights" and not apart:  # a finding's weights: in its loss
         weights = targets @ class_weights(targets)
     if imbalance == "balanced_sampling":
-        draws = sampling_weights(targets)
+        draws = sampling_weights(with_negative(targets) if apart else targets)
     return Batches(
         data.cache,
         data.cache.rows(data.table["image_id"].iloc[rows]),

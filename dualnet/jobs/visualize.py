@@ -89,7 +89,7 @@ def make_page(
     probabilities = compute_activations(model, inputs, ["probabilities"])
     return ActivationPage(
         image_id=row["image_id"],
-        class_names=run.vocabulary.class_names,
+        class_names=run.answered,
         probabilities=probabilities["probabilities"][0],
         layers=activation_layers(model, layers),
         activations={name: values[0] for name, values in activations.items()},
@@ -103,6 +103,7 @@ def make_page(
         fusion_parts=fusion_parts(model),
         findings=row.get("findings"),
         model=f"{run.config.model.image_branch}, {modality}, run {run.folder.path.name}",
+        activation=run.activation,
     )
 
 

@@ -13,6 +13,7 @@ from dualnet.models.seeds import glorot_uniform
 from dualnet.wording import number_of
 
 MODALITIES = ("fused", "image", "metadata")
+ACTIVATIONS = ("softmax", "sigmoid")
 MIN_IMAGE_SIZE = 32  # five halvings leave one pixel
 
 
@@ -26,6 +27,7 @@ def build_dual_classifier(  # noqa: PLR0913 (a model's settings, all named)
     metadata_units: Sequence[int] = (32, 16),
     dropout: float = 0.3,
     seed: int = 0,
+    activation: str = "softmax",
 ) -> keras.Model:
     """Builds the classifier, or one of its ablations, as a flat functional model.
 
@@ -45,6 +47,8 @@ def build_dual_classifier(  # noqa: PLR0913 (a model's settings, all named)
         metadata_units: Widths of the metadata branch's layers.
         dropout: Share of image features dropped while training, in `[0, 1)`.
         seed: Decides the first weights and dropout; no global state does.
+        activation: What makes probabilities of the logits: `"softmax"`, one answer, or
+            `"sigmoid"`, each class apart from the others.
 
     Returns:
         Model `dual_classifier`; its output `probabilities` is float32, shape
@@ -54,7 +58,8 @@ def build_dual_classifier(  # noqa: PLR0913 (a model's settings, all named)
         ConfigError: If a setting is not allowed.
     """
     _check_choice("modality", modality, MODALITIES)
-    _check_classes(class_names)
+    _check_choice("activation", activation, ACTIVATIONS)
+    _check_classes(class_names, at_least=2 if activation == "softmax" else 1)
     inputs: dict[str, Any] = {}
     features = []
     if modality != "metadata":
@@ -74,18 +79,29 @@ def build_dual_classifier(  # noqa: PLR0913 (a model's settings, all named)
     fusion = (
         layers.Concatenate(name="fusion")(features) if features[1:] else features[0]
     )
-    outputs = _apply_head(fusion, num_classes=len(class_names), seed=seed)
+    outputs = _apply_head(
+        fusion, num_classes=len(class_names), seed=seed, activation=activation
+    )
     return keras.Model(inputs, outputs, name="dual_classifier")
 
 
-def _apply_head(features: Any, *, num_classes: int, seed: int) -> Any:
+def output_activation(model: keras.Model) -> str:
+    """Returns what makes a model's probabilities: `softmax` or `sigmoid`.
+
+    Args:
+        model: A dual classifier, built or loaded.
+    """
+    return model.get_layer("probabilities").activation.__name__
+
+
+def _apply_head(features: Any, *, num_classes: int, seed: int, activation: str) -> Any:
     logits = layers.Dense(
         num_classes,
         dtype="float32",  # bfloat16 has three digits: too few for a log-loss
         kernel_initializer=glorot_uniform(seed, "logits"),
         name="logits",
     )(features)
-    return layers.Activation("softmax", dtype="float32", name="probabilities")(logits)
+    return layers.Activation(activation, dtype="float32", name="probabilities")(logits)
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -125,10 +141,11 @@ def _check_metadata(num_features: int, metadata_units: Sequence[int]) -> None:
         )
 
 
-def _check_classes(class_names: Sequence[str]) -> None:
-    if len(set(class_names)) < max(2, len(class_names)):
+def _check_classes(class_names: Sequence[str], *, at_least: int) -> None:
+    if len(set(class_names)) < max(at_least, len(class_names)):
+        number = "two" if at_least == 2 else "one"
         raise ConfigError(
-            "model: `class_names` must be two or more, each once. "
+            f"model: `class_names` must be {number} or more, each once. "
             f"Received: {number_of(len(class_names), 'name')}, "
             f"{len(set(class_names))} different. "
             "Take a vocabulary's class_names."

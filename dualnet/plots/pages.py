@@ -51,7 +51,7 @@ KINDS = {  # what each kind of stage is, in plain words
     "dense": "dense layer of the image branch",
     METADATA_DENSE: "dense layer of the metadata branch",
     "fusion": "fusion of the branches",
-    "logits": "logits, before the softmax",
+    "logits": "logits, before the {activation}",
     "probabilities": "probabilities",
 }
 
@@ -78,6 +78,7 @@ class ActivationPage:
         fusion_parts: Name of each part of the fusion vector to its length.
         findings: Names of the labels in the record; None where they are not known.
         model: A line that says which model this is.
+        activation: What makes probabilities of the logits.
     """
 
     image_id: str
@@ -93,6 +94,7 @@ class ActivationPage:
     fusion_parts: Mapping[str, int] = field(default_factory=dict)
     findings: Sequence[str] | None = None
     model: str = ""
+    activation: str = "softmax"
 
 
 def write_activation_pages(
@@ -203,12 +205,16 @@ def _figures(page: ActivationPage, max_channels: int) -> list[tuple[str, Figure]
 def _stage_figure(
     page: ActivationPage, name: str, kind: str, max_channels: int
 ) -> Figure:
-    values, kind = page.activations[name], KINDS.get(kind, kind)
+    values, kind = page.activations[name], _say_kind(page, kind)
     if values.ndim == 1:
         return plot_units(name, values, page.image, kind=kind)
     return plot_feature_maps(
         name, _as_maps(values), page.image, kind=kind, max_channels=max_channels
     )
+
+
+def _say_kind(page: ActivationPage, kind: str) -> str:
+    return KINDS.get(kind, kind).format(activation=page.activation)
 
 
 def _as_maps(values: np.ndarray) -> np.ndarray:
@@ -265,7 +271,8 @@ def _stage(
     page: ActivationPage, name: str, kind: str, max_channels: int
 ) -> dict[str, Any]:
     values = page.activations[name]
-    stage = {"name": name, "kind": KINDS.get(kind, kind), "shape": format_shape(values)}
+    said = _say_kind(page, kind)
+    stage = {"name": name, "kind": said, "shape": format_shape(values)}
     if values.ndim == 1:
         parts = page.fusion_parts if kind == "fusion" else {}
         return {**stage, "maps": None, **draw_bars(values, parts)}

@@ -42,6 +42,7 @@ class EpochScores(keras.callbacks.Callback):
         val_labels: All findings present, bool, shape (n, num_classes).
         scored: The findings whose mean AUROC is the score, bool, shape (num_classes,).
         num_images: Training radiographs an epoch.
+        loss: What `val_loss` is of targets and probabilities; none: the cross-entropy.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class EpochScores(keras.callbacks.Callback):
         val_labels: np.ndarray,
         scored: np.ndarray,
         num_images: int,
+        loss: keras.losses.Loss | None = None,
     ) -> None:
         super().__init__()
+        self._loss = loss
         self._val = val
         self._val_labels = val_labels
         self._scored = scored
@@ -80,7 +83,7 @@ class EpochScores(keras.callbacks.Callback):
         Args:
             model: A dual classifier that takes the validation batches.
         """
-        probabilities, val_loss = score_batches(model, self._val)
+        probabilities, val_loss = score_batches(model, self._val, self._loss)
         score = macro_auroc(self._val_labels, probabilities, scored=self._scored)
         return {"val_loss": val_loss, SCORE: score}
 
@@ -167,16 +170,19 @@ class HistoryFile(keras.callbacks.Callback):
         write_table(self.path, self.table)
 
 
-def score_batches(model: keras.Model, batches: Batches) -> tuple[np.ndarray, float]:
+def score_batches(
+    model: keras.Model, batches: Batches, loss: keras.losses.Loss | None = None
+) -> tuple[np.ndarray, float]:
     """Predicts batch by batch; only the probabilities are kept.
 
     Args:
         model: A dual classifier.
         batches: Inputs and targets, in order.
+        loss: Of targets and probabilities; none: the cross-entropy.
 
     Returns:
-        The probabilities, float32, shape (n, num_classes), and the mean cross-entropy
-        between targets and probabilities.
+        The probabilities, float32, shape (n, num_classes), and the mean loss between
+        targets and probabilities.
     """
     probabilities, targets = [], []
     for index in range(len(batches)):
@@ -184,6 +190,8 @@ def score_batches(model: keras.Model, batches: Batches) -> tuple[np.ndarray, flo
         probabilities.append(np.asarray(model.predict_on_batch(inputs)))
         targets.append(shares)
     scores = np.concatenate(probabilities)
+    if loss is not None:
+        return scores, float(_to_numpy(loss(np.concatenate(targets), scores)))
     logarithms = np.log(np.maximum(scores, MIN_PROBABILITY), dtype=np.float64)
     losses = -(np.concatenate(targets) * logarithms).sum(axis=1)
     return scores, float(losses.mean())

@@ -10,7 +10,6 @@ import pandas as pd
 
 from dualnet.config import Config
 from dualnet.data.batches import Batches, EpochOrder
-from dualnet.findings import Vocabulary
 from dualnet.models.dual import build_dual_classifier
 from dualnet.runs import RunFolder
 from dualnet.training.callbacks import (
@@ -20,9 +19,10 @@ from dualnet.training.callbacks import (
     StopAtNaN,
 )
 from dualnet.training.events import EventFiles
+from dualnet.training.objective import Objective
 from dualnet.training.precision import dtype_policy
 from dualnet.training.progress import show_epochs
-from dualnet.training.recipe import build_loss, build_optimizer, set_class_prior
+from dualnet.training.recipe import build_optimizer, set_class_prior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Fitting:
         val: Validation batches, in order, with targets.
         val_labels: All findings present in `val`, bool, shape (n, num_classes).
         scored: The findings whose mean AUROC is the score, bool, shape (num_classes,).
-        vocabulary: Its `class_names` are the columns of the targets.
+        objective: Names the columns of the targets, and what the models are fitted to.
         policy: The dtype policy that the models compute in.
         jit_compile: Whether XLA compiles the steps.
     """
@@ -47,7 +47,7 @@ class Fitting:
     val: Batches
     val_labels: np.ndarray
     scored: np.ndarray
-    vocabulary: Vocabulary
+    objective: Objective
     policy: str
     jit_compile: bool
 
@@ -58,12 +58,13 @@ class Fitting:
             return build_dual_classifier(
                 image_size=self.config.data.image_size,
                 num_features=inputs["metadata"].shape[1] if "metadata" in inputs else 0,
-                class_names=self.vocabulary.class_names,
+                class_names=self.objective.class_names,
                 modality=modality,
                 image_branch=self.config.model.image_branch,
                 metadata_units=self.config.model.metadata_units,
                 dropout=self.config.model.dropout,
                 seed=self.config.seed,
+                activation=self.objective.activation,
             )
 
     def scores(self, modality: str) -> EpochScores:
@@ -73,6 +74,7 @@ class Fitting:
             val_labels=self.val_labels,
             scored=self.scored,
             num_images=len(self.train.positions),
+            loss=self.objective.val_loss,
         )
 
     def fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
@@ -80,7 +82,7 @@ class Fitting:
         epochs = self.config.training.epochs
         train = self.train.with_modality(modality)
         model = self.build(modality)
-        set_class_prior(model, train.class_shares)
+        set_class_prior(model, self.objective.prior)
         self._compile(model, num_steps=epochs * len(train))
         history = HistoryFile(self.run.history)
         with show_epochs(epochs) as progress:
@@ -101,7 +103,7 @@ class Fitting:
         """Gives the model its recipe."""
         model.compile(
             optimizer=build_optimizer(self.config.training, num_steps=num_steps),
-            loss=build_loss(),
+            loss=self.objective.loss,
             jit_compile=self.jit_compile,
         )
 

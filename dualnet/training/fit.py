@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,12 +11,14 @@ import pandas as pd
 
 from dualnet.config import Config
 from dualnet.data.batches import Batches
+from dualnet.data.labels import find_columns
 from dualnet.findings import Vocabulary
 from dualnet.runs import RunFolder
 from dualnet.training.backend import find_device, make_deterministic, read_versions
 from dualnet.training.callbacks import SCORE, save_model, score_batches
 from dualnet.training.epochs import Fitting
 from dualnet.training.halves import choose_weights, fit_metadata_half, join_halves
+from dualnet.training.objective import build_objective
 from dualnet.training.precision import resolve_compilation, resolve_precision
 from dualnet.training.selection import choose_findings
 from dualnet.wording import format_number
@@ -47,7 +50,8 @@ def fit(
         val: Validation batches, in order, with targets.
         val_labels: All findings present in `val`, bool, shape (n, num_classes).
         val_patients: The patients of `val`, shape (n,).
-        vocabulary: Its `class_names` are the columns of the targets.
+        vocabulary: Its `class_names` are the columns of `val_labels`; those of the
+            targets are the `target_classes` of the label rule.
 
     Returns:
         The history: one row an epoch.
@@ -60,14 +64,16 @@ def fit(
     make_deterministic(config.seed)
     environment, policy, jit_compile = _choose(config)
     run.write_environment(environment)
+    objective = build_objective(config.training, vocabulary, train)
+    answered = find_columns(objective.class_names, vocabulary)
     fitting = Fitting(
         config=config,
         run=run,
         train=train,
         val=val,
-        val_labels=val_labels,
-        scored=scored,
-        vocabulary=vocabulary,
+        val_labels=val_labels[:, answered],
+        scored=scored[answered],
+        objective=objective,
         policy=policy,
         jit_compile=jit_compile,
     )
@@ -78,10 +84,14 @@ def fit(
 
 def _fit_halves(fitting: Fitting) -> pd.DataFrame:
     """Fits both halves, joins them and returns the image half's history."""
-    run, prior = fitting.run, fitting.train.class_shares
+    run, objective = fitting.run, fitting.objective
     metadata_only = fitting.build("metadata")
     fit_metadata_half(
-        metadata_only, fitting.train, fitting.val, jit_compile=fitting.jit_compile
+        metadata_only,
+        fitting.train,
+        fitting.val,
+        objective=objective,
+        jit_compile=fitting.jit_compile,
     )
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     history = fitting.fit_epochs("image", run.image_half)
@@ -90,25 +100,28 @@ def _fit_halves(fitting: Fitting) -> pd.DataFrame:
         score_batches(image_only, fitting.val.with_modality("image"))[0],
         score_batches(metadata_only, fitting.val.with_modality("metadata"))[0],
         fitting.val.targets,
-        prior=prior,
+        prior=objective.prior,
+        adjustment=objective.adjustment,
+        activation=objective.activation,
     )
     fused = fitting.build("fused")
-    join_halves(fused, image_only, metadata_only, prior=prior, weights=weights)
+    join_halves(
+        fused, image_only, metadata_only, prior=objective.prior, weights=weights
+    )
     save_model(fused, run.model)
     shutil.rmtree(run.checkpoints)
     logger.info(
         "halves joined, record weighted %s: val macro AUROC %s, image half %s",
-        _format_weights(weights, fitting.vocabulary),
+        _format_weights(weights, objective.class_names),
         format_number(fitting.scores("fused").score(fused)[SCORE]),
         format_number(history[SCORE].max()),
     )
     return history
 
 
-def _format_weights(weights: np.ndarray, vocabulary: Vocabulary) -> str:
+def _format_weights(weights: np.ndarray, names: Sequence[str]) -> str:
     """Says the least and the greatest weight, with their classes, and the mean."""
-    low, high = weights.argmin(), weights.argmax()
-    names = vocabulary.class_names
+    low, high = int(weights.argmin()), int(weights.argmax())
     least, most, mean = (
         format_number(one, digits=2)
         for one in (weights[low], weights[high], weights.mean())

@@ -11,11 +11,14 @@ from typing import Any
 import keras
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax, logit
 
 from dualnet.data.batches import Batches, EpochOrder
+from dualnet.data.labels import SIGMOID, SOFTMAX
+from dualnet.models.dual import output_activation
 from dualnet.training.callbacks import MIN_PROBABILITY
-from dualnet.training.recipe import build_loss, log_prior, set_class_prior
+from dualnet.training.objective import Objective
+from dualnet.training.recipe import prior_logits, set_class_prior
 from dualnet.wording import format_number
 
 logger = logging.getLogger(__name__)
@@ -29,7 +32,12 @@ WEIGHT_SPREAD = 0.5  # how far from 1 a weight is thought to lie, standard devia
 
 
 def fit_metadata_half(
-    metadata_only: Any, train: Batches, val: Batches, *, jit_compile: bool = False
+    metadata_only: Any,
+    train: Batches,
+    val: Batches,
+    *,
+    objective: Objective,
+    jit_compile: bool = False,
 ) -> None:
     """Fits the metadata-only model until its validation loss falls no more.
 
@@ -40,15 +48,16 @@ def fit_metadata_half(
         metadata_only: The ablation of a fused model; its weights are changed.
         train: Training batches, with targets.
         val: Validation batches, in order, with targets.
+        objective: What it is fitted to.
         jit_compile: Whether XLA compiles the steps.
     """
-    set_class_prior(metadata_only, train.class_shares)
+    set_class_prior(metadata_only, objective.prior)
     logits = metadata_only.get_layer("logits")
     kernel, bias = logits.get_weights()
     logits.set_weights([np.zeros_like(kernel), bias])
     metadata_only.compile(
         optimizer=keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
-        loss=build_loss(),
+        loss=objective.loss,
         jit_compile=jit_compile,
     )
     rows = train.with_modality("metadata")
@@ -79,17 +88,18 @@ def join_halves(
     prior: np.ndarray,
     weights: np.ndarray | float = 1.0,
 ) -> None:
-    """Makes the fused logits the sum of both halves' less the logarithm of the prior.
+    """Makes the fused logits the sum of both halves' less the logits of the prior.
 
     That is Bayes' rule where picture and record are independent within a class; the
     prior, which both halves know, is counted once. Where they are not, for the picture
-    shows age too, the record counts less.
+    shows age too, the record counts less. Of sigmoids it is the same for each finding,
+    present or absent: log-odds are summed.
 
     Args:
         fused: The model to fill; its weights are changed.
         image_only: Its fitted ablation.
         metadata_only: Its fitted ablation.
-        prior: Share of each class among the training targets, shape (num_classes,).
+        prior: Share of each class that both halves know, shape (num_classes,).
         weights: How much the record counts, for each class, shape (num_classes,), or
             for all; see `choose_weights`.
 
@@ -104,13 +114,24 @@ def join_halves(
     kernel, bias = image_only.get_layer("logits").get_weights()
     record_kernel, record_bias = metadata_only.get_layer("logits").get_weights()
     # `fusion` begins with the image features
-    kernel = np.concatenate([kernel, weights * _centre(record_kernel, prior)])
-    bias = bias + weights * _centre(record_bias - log_prior(prior), prior)
+    activation = output_activation(fused)
+    centred = [
+        _centre(one, prior, activation)
+        for one in (record_kernel, record_bias - prior_logits(prior, activation))
+    ]
+    kernel = np.concatenate([kernel, weights * centred[0]])
+    bias = bias + weights * centred[1]
     fused.get_layer("logits").set_weights([kernel, bias])
 
 
 def choose_weights(
-    image: np.ndarray, metadata: np.ndarray, targets: np.ndarray, *, prior: np.ndarray
+    image: np.ndarray,
+    metadata: np.ndarray,
+    targets: np.ndarray,
+    *,
+    prior: np.ndarray,
+    adjustment: np.ndarray | float = 0.0,
+    activation: str = SOFTMAX,
 ) -> np.ndarray:
     """Chooses how much the record counts for each class, from the validation part.
 
@@ -124,20 +145,23 @@ def choose_weights(
             (n, num_classes).
         metadata: Those of the metadata half.
         targets: One-hot or soft targets, shape (n, num_classes).
-        prior: Share of each class among the training targets, shape (num_classes,).
+        prior: Share of each class that both halves know, shape (num_classes,).
+        adjustment: What the loss adds to the logits, shape (num_classes,).
+        activation: `softmax`, or `sigmoid`, whose loss is that of each finding,
+            present or absent.
 
     Returns:
         float64, 0 to `MAX_WEIGHT`, shape (num_classes,).
     """
-    picture = np.log(np.maximum(image, MIN_PROBABILITY, dtype=np.float64))
-    record = np.log(np.maximum(metadata, MIN_PROBABILITY, dtype=np.float64))
-    record = _centre(record - log_prior(prior), prior)
+    picture = _to_logits(image, activation) + adjustment
+    record = _to_logits(metadata, activation) - prior_logits(prior, activation)
+    record = _centre(record, prior, activation)
+    lose = _LOSSES[activation]
 
     def penalised_loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        logs = log_softmax(picture + weights * record, axis=1)
         distance = (weights - 1) / WEIGHT_SPREAD
-        loss = (distance**2).sum() / 2 - (targets * logs).sum()
-        surplus = targets.sum(axis=1, keepdims=True) * np.exp(logs) - targets
+        loss, surplus = lose(picture + weights * record, targets)
+        loss = (distance**2).sum() / 2 + loss
         return loss, distance / WEIGHT_SPREAD + (surplus * record).sum(axis=0)
 
     found = minimize(
@@ -150,10 +174,36 @@ def choose_weights(
     return found.x
 
 
-def _centre(logits: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Returns logits less their mean under the prior.
+def _lose_softmax(logits: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+    """Returns the cross-entropy of all rows, and its gradient by the logits."""
+    logs = log_softmax(logits, axis=1)
+    surplus = targets.sum(axis=1, keepdims=True) * np.exp(logs) - targets
+    return -(targets * logs).sum(), surplus
+
+
+def _lose_sigmoid(logits: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
+    """Returns the cross-entropies of all rows and findings, and their gradient."""
+    loss = (np.logaddexp(0, logits) - targets * logits).sum()
+    return loss, expit(logits) - targets
+
+
+_LOSSES = {SOFTMAX: _lose_softmax, SIGMOID: _lose_sigmoid}
+
+
+def _to_logits(probabilities: np.ndarray, activation: str) -> np.ndarray:
+    if activation == SIGMOID:
+        values = probabilities.astype(np.float64)
+        return logit(np.clip(values, MIN_PROBABILITY, 1 - MIN_PROBABILITY))
+    return np.log(np.maximum(probabilities, MIN_PROBABILITY, dtype=np.float64))
+
+
+def _centre(logits: np.ndarray, prior: np.ndarray, activation: str) -> np.ndarray:
+    """Returns a softmax's logits less their mean under the prior.
 
     What is added to all logits of a row changes no probability, until each is weighted
     on its own: then this decides what "says nothing" means. A record at the prior does.
+    The log-odds of a sigmoid say nothing at 0 already.
     """
+    if activation == SIGMOID:
+        return logits
     return logits - (logits @ prior)[..., np.newaxis]

@@ -4,8 +4,11 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.special import logit
 
 from dualnet.config import TrainingConfig
+from dualnet.data.labels import SOFTMAX
+from dualnet.models.dual import output_activation
 
 WARM_UP = 0.1  # share of all steps
 LAST_RATE = 0.01  # the last learning rate, as a share of the highest
@@ -82,6 +85,31 @@ def class_weights(targets: np.ndarray, *, cap: float = MAX_CLASS_WEIGHT) -> np.n
     return (weights / mean).astype(np.float32)
 
 
+def finding_weights(
+    targets: np.ndarray, *, cap: float = MAX_CLASS_WEIGHT
+) -> np.ndarray:
+    """Computes for each finding what its absence and its presence weigh.
+
+    `n / (2 * n_absent)` and `n / (2 * n_present)`, so that both weigh the same in all;
+    capped, then scaled so that the mean weight of the rows is 1, finding by finding.
+
+    Args:
+        targets: Whether each finding is present, 0 to 1, shape (n, num_findings).
+        cap: The largest weight before scaling.
+
+    Returns:
+        float32, shape (2, num_findings): of absent, of present.
+
+    Reference:
+        Rajpurkar et al., CheXNet, 2017 (arXiv 1711.05225), section 2.1, whose weights
+        are half of these.
+    """
+    present = targets.mean(axis=0, dtype=np.float64)
+    shares = np.stack([1 - present, present])
+    weights = np.minimum(0.5 / np.maximum(shares, 1e-12), cap)
+    return (weights / (weights * shares).sum(axis=0)).astype(np.float32)
+
+
 def sampling_weights(targets: np.ndarray) -> np.ndarray:
     """Computes how likely each row is to be drawn for every class to be seen as often.
 
@@ -98,8 +126,20 @@ def sampling_weights(targets: np.ndarray) -> np.ndarray:
     return shares / shares.sum()
 
 
+def with_negative(targets: np.ndarray) -> np.ndarray:
+    """Adds a column for the rows without any finding, which else are never drawn.
+
+    Args:
+        targets: Whether each finding is present, 0 to 1, shape (n, num_findings).
+
+    Returns:
+        Shape (n, num_findings + 1).
+    """
+    return np.column_stack([targets, 1 - targets.max(axis=1)])
+
+
 def set_class_prior(model: keras.Model, prior: np.ndarray) -> None:
-    """Starts the model at the class prior: the bias of `logits` becomes its logarithm.
+    """Starts the model at the class prior: the bias of `logits` becomes its logits.
 
     The first epoch is then not spent on learning how frequent the classes are.
 
@@ -112,7 +152,19 @@ def set_class_prior(model: keras.Model, prior: np.ndarray) -> None:
     """
     logits = model.get_layer("logits")
     kernel, _ = logits.get_weights()
-    logits.set_weights([kernel, log_prior(prior)])
+    logits.set_weights([kernel, prior_logits(prior, output_activation(model))])
+
+
+def prior_logits(prior: np.ndarray, activation: str) -> np.ndarray:
+    """Returns the logits at which a model says the prior.
+
+    Args:
+        prior: Share of each class, shape (num_classes,).
+        activation: `softmax`: their logarithms; `sigmoid`: their log-odds.
+    """
+    if activation == SOFTMAX:
+        return log_prior(prior)
+    return logit(np.clip(prior, MIN_PRIOR, 1 - MIN_PRIOR))
 
 
 def log_prior(prior: np.ndarray) -> np.ndarray:

@@ -24,17 +24,19 @@ Reference:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
 from dualnet.evaluation.intervals.bootstrap import PatientResamples
 from dualnet.evaluation.intervals.paired import PairedScores, score_paired
-from dualnet.evaluation.scores.baselines import IMAGE_ONLY, METADATA_ONLY, Prediction
+from dualnet.evaluation.scores.baselines import IMAGE_ONLY, METADATA_ONLY
+from dualnet.evaluation.scores.prediction import make_prediction
 from dualnet.evaluation.scores.truth import Truth
 
 NUM_AVERAGED = 32
@@ -82,7 +84,8 @@ def audit_modalities(
     donors = find_donors(truth.patient_ids, seed=draws.seed)
 
     def score(probabilities: np.ndarray) -> PairedScores:
-        return score_paired(truth, Prediction(probabilities), draws)
+        said = make_prediction(probabilities, unscored=truth.unscored)
+        return score_paired(truth, said, draws)
 
     fused = score(predict(metadata, own))
     patterns = {
@@ -96,7 +99,9 @@ def audit_modalities(
         METADATA_ONLY: lambda rows, others: predict(metadata[rows], others),
     }
     averaged = {
-        half: score(average_out(ask, references, len(table)))
+        half: score(
+            average_out(ask, references, len(table), apart=bool(truth.unscored))
+        )
         for half, ask in asks.items()
     }
     views: dict[str, dict[str, Any]] = {
@@ -201,17 +206,23 @@ def find_donors(
     return donors
 
 
-def average_out(ask: Ask, references: np.ndarray, num_rows: int) -> np.ndarray:
+def average_out(
+    ask: Ask, references: np.ndarray, num_rows: int, *, apart: bool = False
+) -> np.ndarray:
     """Averages answers, in logarithms, one by one and some rows at a time.
+
+    Of probabilities that are each apart it is the log-odds that are averaged.
 
     Args:
         ask: Asks the model; its answers have the shape (rows, num_classes).
         references: Rows that every row is given in turn, shape (k,).
         num_rows: How many rows there are.
+        apart: Whether each probability is apart from the others.
 
     Returns:
-        Rows that sum to 1, float64, shape (n, num_classes).
+        Rows that sum to 1 if they are not `apart`, float64, shape (n, num_classes).
     """
+    activate = expit if apart else partial(softmax, axis=1)
     blocks = []
     for start in range(0, num_rows, ROWS_AT_A_TIME):
         rows = np.arange(start, min(start + ROWS_AT_A_TIME, num_rows))
@@ -219,7 +230,9 @@ def average_out(ask: Ask, references: np.ndarray, num_rows: int) -> np.ndarray:
         for one in references:
             answer = ask(rows, np.full(rows.size, one)).astype(np.float64)
             total += np.log(np.maximum(answer, MIN_PROBABILITY))
-        blocks.append(softmax(total / len(references), axis=1))
+            if apart:
+                total -= np.log(np.maximum(1 - answer, MIN_PROBABILITY))
+        blocks.append(activate(total / len(references)))
     return np.concatenate(blocks)
 
 

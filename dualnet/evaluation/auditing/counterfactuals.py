@@ -13,6 +13,7 @@ import pandas as pd
 
 from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
 from dualnet.evaluation.auditing.audit import Predict
+from dualnet.evaluation.scores.prediction import find_answers
 
 AGE_STEP = 20  # years
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -61,6 +62,7 @@ def ask_counterfactuals(
     table: pd.DataFrame,
     *,
     class_names: Sequence[str],
+    negative: str,
     encoder: MetadataEncoder,
     predict: Predict,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -69,18 +71,22 @@ def ask_counterfactuals(
     Args:
         table: Records of the rows.
         class_names: Names of the classes.
+        negative: The one without any finding.
         encoder: The run's.
         predict: Asks the model of all rows.
 
     Returns:
         Plain values for JSON, by counterfactual: `num_images` changed, the share of
-        them whose likeliest class is another then, for each class the mean and
-        quantiles of the change of its probability and of its logit, and the cases that
+        them whose answer (see `find_answers`) is another then, for each class the mean
+        and quantiles of the change of its probability and of its logit, and the cases that
         change most; and one row a case and counterfactual: `image_id`,
         `counterfactual`, the `finding` whose probability changes most, `before` and
-        `after`, and `answer_before` and `answer_after`, the likeliest classes.
+        `after`, and `answer_before` and `answer_after`. Classes without an output are
+        left out.
     """
     own = np.arange(len(table))
+    columns = ["image_id", "counterfactual", "finding", "before", "after"]
+    columns += ["answer_before", "answer_after"]
     before = predict(encoder.transform(table), own)
     blocks: dict[str, Any] = {}
     cases = []
@@ -89,9 +95,18 @@ def ask_counterfactuals(
             blocks[name] = {"num_images": 0}
             continue
         after = predict(encoder.transform(other), own)
+        answers = [
+            _name(find_answers(one[changed], class_names, negative), class_names)
+            for one in (before, after)
+        ]
         found = _list_cases(
-            name, table["image_id"], class_names, before, after, changed
-        )
+            table["image_id"].to_numpy()[changed],
+            class_names,
+            before[changed],
+            after[changed],
+        ).assign(
+            counterfactual=name, answer_before=answers[0], answer_after=answers[1]
+        )[columns]
         cases.append(found)
         blocks[name] = {
             "num_images": int(changed.sum()),
@@ -101,8 +116,6 @@ def ask_counterfactuals(
             "classes": _describe_changes(class_names, before[changed], after[changed]),
             "largest": _name_largest(found),
         }
-    columns = ["image_id", "counterfactual", "finding", "before", "after"]
-    columns += ["answer_before", "answer_after"]
     empty = pd.DataFrame(columns=columns)
     return blocks, pd.concat(cases, ignore_index=True) if cases else empty
 
@@ -117,25 +130,19 @@ def _set(
 
 
 def _list_cases(
-    name: str,
-    image_ids: pd.Series,
+    image_ids: np.ndarray,
     class_names: Sequence[str],
     before: np.ndarray,
     after: np.ndarray,
-    changed: np.ndarray,
 ) -> pd.DataFrame:
-    first, second = before[changed], after[changed]
-    rows = np.arange(len(first))
-    most = np.abs(second - first).argmax(axis=1)
+    rows = np.arange(len(before))
+    most = np.nan_to_num(np.abs(after - before), nan=-1.0).argmax(axis=1)
     return pd.DataFrame(
         {
-            "image_id": image_ids.to_numpy()[changed],
-            "counterfactual": name,
+            "image_id": image_ids,
             "finding": _name(most, class_names),
-            "before": first[rows, most],
-            "after": second[rows, most],
-            "answer_before": _name(first.argmax(axis=1), class_names),
-            "answer_after": _name(second.argmax(axis=1), class_names),
+            "before": before[rows, most],
+            "after": after[rows, most],
         }
     )
 
@@ -172,6 +179,7 @@ def _describe_changes(
             ),
         }
         for column, name in enumerate(class_names)
+        if not np.isnan(before[:, column]).any()
     }
 
 

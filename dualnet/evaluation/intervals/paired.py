@@ -94,7 +94,9 @@ def score_paired(
     Returns:
         The scores.
     """
-    auroc = auroc_per_class(truth.labels, prediction.scores)
+    said = ~np.isnan(prediction.scores).any(axis=0)
+    auroc = np.full(said.size, np.nan)
+    auroc[said] = auroc_per_class(truth.labels[:, said], prediction.scores[:, said])
     macro = mean_defined(auroc[np.newaxis, truth.is_finding])
     rows = row_measures(truth, prediction)
     return PairedScores(

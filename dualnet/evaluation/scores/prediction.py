@@ -1,5 +1,6 @@
 """What a model says of some radiographs, and the checks of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,11 @@ from dualnet.evaluation.scores.truth import Truth, check_probabilities, check_sc
 from dualnet.wording import number_of
 
 ROUNDING = 1e-6  # a float32 sigmoid or softmax may pass 1 by its last digit
+CALLED = 0.5  # where a finding apart from the others is called, if nothing else is said
+WHY_NO_ANSWER = (
+    "the model gives one probability a finding, each apart from the others, "
+    "not one answer a radiograph"
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,50 @@ class Prediction:
             name: None if one is None else one[chosen] for name, one in views.items()
         }
         return replace(self, **taken)
+
+
+def make_prediction(
+    probabilities: np.ndarray, *, unscored: tuple[str, ...] = ()
+) -> Prediction:
+    """Says what a model's probabilities are: one answer a radiograph, or each apart.
+
+    Args:
+        probabilities: Shape (n, num_classes), NaN in the columns of `unscored`.
+        unscored: Classes that the model has no output for, as one of sigmoids has none
+            for the class without any finding; none: rows sum to 1.
+
+    Returns:
+        The prediction.
+    """
+    if not unscored:
+        return Prediction(probabilities)
+    return Prediction(
+        None, probabilities, unscored=unscored, why_no_answer=WHY_NO_ANSWER
+    )
+
+
+def find_answers(
+    probabilities: np.ndarray, class_names: Sequence[str], negative: str
+) -> np.ndarray:
+    """Finds what a model answers: the likeliest class.
+
+    Of probabilities that are each apart, that is the likeliest finding if it reaches
+    `CALLED`, else the class without any.
+
+    Args:
+        probabilities: Shape (n, num_classes); NaN of a class without an output.
+        class_names: Names the columns.
+        negative: The class without any finding.
+
+    Returns:
+        Its column, int64, shape (n,).
+    """
+    column = list(class_names).index(negative)
+    if not np.isnan(probabilities[:, column]).any():
+        return probabilities.argmax(axis=1)
+    likeliest = np.where(np.isnan(probabilities), -np.inf, probabilities)
+    called = likeliest.max(axis=1) >= CALLED
+    return np.where(called, likeliest.argmax(axis=1), column)
 
 
 def check_prediction(prediction: Prediction, truth: Truth, *, name: str) -> None:

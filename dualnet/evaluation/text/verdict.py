@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from dualnet.evaluation.scores.prediction import Prediction
+from dualnet.evaluation.scores.prediction import CALLED, Prediction, find_answers
 from dualnet.evaluation.scores.truth import Truth
 from dualnet.wording import format_number, number_of
 
 ALWAYS = 0.99  # a class that is the answer to such a share of the rows is the only one
 SAME = 1e-4  # probabilities that vary by less do not depend on the radiograph
-CALLED = 0.5  # where a finding apart from the others is called, if nothing else is said
 
 SMALLEST_P = 0.001  # 1,000 resamples tell no more
 
@@ -126,10 +125,9 @@ def _count_answers(model: Prediction, truth: Truth) -> np.ndarray:
     if model.probabilities is not None:
         answers = model.probabilities.argmax(axis=1)
     elif model.are_probabilities:
-        scores = np.where(truth.is_finding, model.scores, -np.inf)
-        negative = truth.class_names.index(truth.vocabulary.negative)
-        called = scores.max(axis=1) >= CALLED
-        answers = np.where(called, scores.argmax(axis=1), negative)
+        negative = truth.vocabulary.negative
+        scores = np.where(truth.is_finding, model.scores, np.nan)
+        answers = find_answers(scores, truth.class_names, negative)
     else:
         answers = np.array([], dtype=np.int64)
     return np.bincount(answers, minlength=len(truth.class_names))
