@@ -136,7 +136,7 @@ def test_pictures_read_some_at_a_time_say_the_same(
     for module in (
         "jobs.audit_pictures",
         "evaluation.auditing.audit",
-        "evaluation.auditing.probes",
+        "jobs.thumbnails",
     ):
         monkeypatch.setattr(f"dualnet.{module}.ROWS_AT_A_TIME", 8)
     blocks = evaluate_run(run, out=folder / "blocks", audit=True).folder

@@ -10,7 +10,11 @@ from truth_cases import EDEMA, MASS, NONE, TINY, make_table
 from dualnet.errors import RecordError
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.evaluation.scores.baselines import predict_shares
-from dualnet.evaluation.scores.prediction import Prediction, check_prediction
+from dualnet.evaluation.scores.prediction import (
+    Prediction,
+    check_prediction,
+    concatenate,
+)
 from dualnet.evaluation.scores.truth import make_truth
 from dualnet.files import write_json
 from dualnet.plots.evaluation import plot_evaluation
@@ -258,3 +262,14 @@ def test_column_said_to_be_absent_may_hold_anything_else_not() -> None:
         check_prediction(Prediction(None, scores), truth, name="a")
     assert truth.is_finding.tolist() == [True, True, False]
     assert TINY.class_names[NONE] == "No Finding"
+
+
+def test_blocks_are_joined_in_their_order() -> None:
+    whole = Prediction(
+        np.array([[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]]), are_probabilities=False
+    )
+    joined = concatenate([whole.take(np.array([0, 1])), whole.take(np.array([2]))])
+    assert joined.probabilities is not None
+    assert joined.probabilities.tolist() == [[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]]
+    assert joined.finding_scores is None
+    assert not joined.are_probabilities

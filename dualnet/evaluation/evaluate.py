@@ -4,7 +4,7 @@ Nothing here depends on the clock or the machine: the same rows and the same see
 the same `metrics.json`, byte for byte.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,16 +60,38 @@ class Evaluation:
         model: What the model says of them.
         baselines: What each baseline says of them.
         metrics: All scores as plain values for JSON, `None` where undefined.
-        predictions: `image_id, patient_id, part, findings`, then one column of
-            probabilities a class; of a model without one answer a radiograph, its
-            scores of the classes that it scores.
+        parts: The part of each row, shape (n,).
+        findings: The label names of each row.
     """
 
     truth: Truth
     model: Prediction
     baselines: Mapping[str, Prediction]
     metrics: dict[str, Any]
-    predictions: pd.DataFrame
+    parts: np.ndarray
+    findings: Sequence[tuple[str, ...]]
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """The answers: `image_id, patient_id, part, findings`, then a column a class.
+
+        Probabilities; of a model without one answer a radiograph, its scores of the
+        classes that it scores. Made when asked for: of 112,120 rows it takes 40 MB.
+        """
+        truth, model = self.truth, self.model
+        known = {
+            "image_id": truth.image_ids,
+            "patient_id": truth.patient_ids,
+            "part": self.parts,
+            "findings": ["|".join(names) for names in self.findings],
+        }
+        said = model.scores if model.probabilities is None else model.probabilities
+        columns = {
+            name: column
+            for name, column in zip(truth.class_names, said.T, strict=True)
+            if name not in truth.unscored
+        }
+        return pd.DataFrame({**known, **columns})
 
     @property
     def verdict(self) -> str:
@@ -139,7 +161,10 @@ def evaluate(
         model=model,
         baselines=baselines,
         metrics=metrics,
-        predictions=_tabulate(table, model, truth),
+        parts=table["part"].to_numpy()
+        if "part" in table
+        else np.full(len(table), truth.part),
+        findings=table["findings"].tolist(),
     )
 
 
@@ -292,19 +317,3 @@ def _pair(
         auroc=Resampled(np.array([*areas, block["macro"]["auroc"]]), resampled.auroc),
         first_label=Resampled(np.array(rows), resampled.rows),
     )
-
-
-def _tabulate(table: pd.DataFrame, model: Prediction, truth: Truth) -> pd.DataFrame:
-    known = {
-        "image_id": truth.image_ids,
-        "patient_id": truth.patient_ids,
-        "part": table["part"].to_numpy() if "part" in table else truth.part,
-        "findings": ["|".join(names) for names in table["findings"]],
-    }
-    said = model.scores if model.probabilities is None else model.probabilities
-    columns = {
-        name: column
-        for name, column in zip(truth.class_names, said.T, strict=True)
-        if name not in truth.unscored
-    }
-    return pd.DataFrame({**known, **columns})

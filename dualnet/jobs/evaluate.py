@@ -31,10 +31,11 @@ from dualnet.jobs.judged import (
     settle_pictures,
 )
 from dualnet.jobs.model_card import write_model_card
-from dualnet.jobs.other_tables import check_joins
+from dualnet.jobs.other_tables import Join, check_joins
 from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import describe_dataset, keep_cached, prepare
 from dualnet.jobs.thumbnails import predict_thumbnails
+from dualnet.memory import release_unused
 from dualnet.plots.audit import plot_audit
 from dualnet.wording import number_of
 
@@ -98,6 +99,45 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
     config = _data_config(
         run, data, format=format, mapping=mapping, pictures=pictures, cache=cache
     )
+    evaluation, audited = _read_and_judge(
+        run,
+        config,
+        data=data,
+        part=part,
+        sample=sample,
+        training_patients=training_patients,
+        tables=tables,
+        adjudicated=adjudicated,
+        image_only=image_only,
+        audit=audit,
+    )
+    evaluation = name_judged(evaluation, run, data)
+    own = part or "test" if data is None else data.resolve().name
+    folder = out or run.folder.evaluation / ("" if own == "test" else own)
+    written = write_evaluation(
+        folder, evaluation, besides=plot_audit(audited.values) if audited else {}
+    )
+    if audited is not None:
+        write_audit(folder, audited)
+    if out is None:
+        write_model_card(run.folder)
+    return written
+
+
+def _read_and_judge(  # noqa: PLR0913 - one argument an option
+    run: FinishedRun,
+    config: Config,
+    *,
+    data: Path | None,
+    part: str | None,
+    sample: int | None,
+    training_patients: str,
+    tables: Sequence[Join],
+    adjudicated: Path | None,
+    image_only: Path | None,
+    audit: bool,
+) -> tuple[Evaluation, Audit | None]:
+    """Reads what is judged, and judges it; with the end the records and pictures go."""
     if data is None:
         table = choose_own(run, part or "test", training_patients=training_patients)
     else:
@@ -111,6 +151,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         )
     besides = read_besides(run, table, config, tables=tables, adjudicated=adjudicated)
     pictures_alone = read_image_only(image_only, run, table) if image_only else None
+    release_unused()
     evaluation, audited = _judge_pictures(
         run,
         table,
@@ -119,18 +160,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         audit=audit,
         columns=besides.columns,
     )
-    evaluation = break_down(evaluation, table, besides)
-    evaluation = name_judged(evaluation, run, data)
-    own = part or "test" if data is None else data.resolve().name
-    folder = out or run.folder.evaluation / ("" if own == "test" else own)
-    written = write_evaluation(
-        folder, evaluation, besides=plot_audit(audited.values) if audited else {}
-    )
-    if audited is not None:
-        write_audit(folder, audited)
-    if out is None:
-        write_model_card(run.folder)
-    return written
+    return break_down(evaluation, table, besides), audited
 
 
 def judge(
@@ -182,7 +212,7 @@ def _judge_pictures(
     """Judges a run, and audits it; what was kept of the pictures goes with the end."""
     seen = read_pictures(run, table, cache) if audit else None
     probabilities = seen.probabilities if seen else predict_rows(run, table, cache)
-    thumbnails = predict_thumbnails(run, table, cache)
+    thumbnails = predict_thumbnails(run, table, cache, border=audit)
     pictured = {name: one for name, one in thumbnails.items() if name == THUMBNAIL}
     if pictures_alone is not None:
         said = predict_rows(pictures_alone, table, cache)

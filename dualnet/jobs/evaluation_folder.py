@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from dualnet.evaluation.evaluate import Evaluation
 from dualnet.files import write_json
+from dualnet.memory import release_unused
 from dualnet.plots.evaluation import plot_evaluation
 from dualnet.plots.report.charts import draw_charts
 from dualnet.plots.report.writer import write_report
@@ -47,6 +48,7 @@ def write_evaluation(
         The evaluation, and where it lies.
     """
     write_table(folder / "predictions.csv", evaluation.predictions)
+    release_unused()  # before figures and the report, which need most
     figures = {**plot_evaluation(evaluation), **(besides or {})}
     for name in SOMETIMES:
         if name not in figures:

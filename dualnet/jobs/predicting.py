@@ -9,6 +9,8 @@ from dualnet.data.labels import find_columns
 from dualnet.evaluation.evaluate import predict_probabilities
 from dualnet.jobs.finished import FinishedRun, load_model
 
+BATCHES_AT_A_TIME = 64
+
 
 def predict_rows(run: FinishedRun, table: pd.DataFrame, cache: Cache) -> np.ndarray:
     """Predicts radiographs batch by batch, in the order of the table.
@@ -22,15 +24,27 @@ def predict_rows(run: FinishedRun, table: pd.DataFrame, cache: Cache) -> np.ndar
         Probabilities, float32, shape (rows, classes); NaN of a class that the model
         has no output for.
     """
-    batches = Batches(
-        cache,
-        cache.rows(table["image_id"]),
-        run.encoder.transform(table),
-        None,
-        batch_size=run.config.evaluation.batch_size,
-        modality=run.config.model.modality,
-    )
-    return spread_outputs(run, predict_probabilities(load_model(run), batches))
+    model, batch_size = load_model(run), run.config.evaluation.batch_size
+    positions = cache.rows(table["image_id"])
+    metadata = run.encoder.transform(table)
+    # Keras keeps 10 kB of each batch until all are predicted; whole batches, so that
+    # they are those of all rows
+    size = BATCHES_AT_A_TIME * batch_size
+    blocks = [
+        predict_probabilities(
+            model,
+            Batches(
+                cache,
+                positions[start : start + size],
+                metadata[start : start + size],
+                None,
+                batch_size=batch_size,
+                modality=run.config.model.modality,
+            ),
+        )
+        for start in range(0, max(1, len(positions)), size)
+    ]
+    return spread_outputs(run, np.concatenate(blocks))
 
 
 def spread_outputs(run: FinishedRun, outputs: np.ndarray) -> np.ndarray:

@@ -220,7 +220,7 @@ def average_out(
         apart: Whether each probability is apart from the others.
 
     Returns:
-        Rows that sum to 1 if they are not `apart`, float64, shape (n, num_classes).
+        Rows that sum to 1 if they are not `apart`, float32, shape (n, num_classes).
     """
     activate = expit if apart else partial(softmax, axis=1)
     blocks = []
@@ -232,7 +232,7 @@ def average_out(
             total += np.log(np.maximum(answer, MIN_PROBABILITY))
             if apart:
                 total -= np.log(np.maximum(1 - answer, MIN_PROBABILITY))
-        blocks.append(activate(total / len(references)))
+        blocks.append(activate(total / len(references)).astype(np.float32))
     return np.concatenate(blocks)
 
 

@@ -100,7 +100,7 @@ def ask_counterfactuals(
             for one in (before, after)
         ]
         found = _list_cases(
-            table["image_id"].to_numpy()[changed],
+            table.loc[changed, "image_id"].reset_index(drop=True),
             class_names,
             before[changed],
             after[changed],
@@ -130,7 +130,7 @@ def _set(
 
 
 def _list_cases(
-    image_ids: np.ndarray,
+    image_ids: pd.Series,
     class_names: Sequence[str],
     before: np.ndarray,
     after: np.ndarray,

@@ -33,7 +33,6 @@ from dualnet.evaluation.intervals.bootstrap import (
 from dualnet.evaluation.intervals.paired import score_paired
 from dualnet.evaluation.scores.baselines import (
     METADATA_ONLY,
-    ROWS_AT_A_TIME,
     Baselines,
     count_shares,
 )
@@ -79,16 +78,8 @@ class ThumbnailModel:
         Returns:
             Probabilities of the first label, and scores of each finding.
         """
-        starts = range(0, max(1, len(thumbnails)), ROWS_AT_A_TIME)
-        blocks = [thumbnails[start : start + ROWS_AT_A_TIME] for start in starts]
-        said = [
-            self.models.predict(_gray(block, self.cells))[METADATA_ONLY]
-            for block in blocks
-        ]
-        answers = [one.probabilities for one in said if one.probabilities is not None]
-        return Prediction(
-            np.concatenate(answers), np.concatenate([one.scores for one in said])
-        )
+        gray = _gray(thumbnails, self.cells)
+        return self.models.predict(gray)[METADATA_ONLY]
 
 
 def fit_thumbnails(

@@ -117,6 +117,24 @@ def find_answers(
     return np.where(called, likeliest.argmax(axis=1), column)
 
 
+def concatenate(blocks: Sequence[Prediction]) -> Prediction:
+    """Joins what a model says of some radiographs, and of the next.
+
+    Args:
+        blocks: One or more, alike in all but their rows.
+
+    Returns:
+        The same of all of them, in the order of the blocks.
+    """
+    views = ("probabilities", "finding_scores")
+    joined = {
+        name: np.concatenate([getattr(one, name) for one in blocks])
+        for name in views
+        if getattr(blocks[0], name) is not None
+    }
+    return replace(blocks[0], **joined)
+
+
 def check_prediction(prediction: Prediction, truth: Truth, *, name: str) -> None:
     """Checks what a model says of the rows that it is judged on.
 
