@@ -137,7 +137,7 @@ def configure(
 ) -> Config:
     """One seed decides the phantom, the split and the weights."""
     return read_config(
-        preset="residual",
+        preset="xnet-residual",
         overrides=[
             f"seed={seed}",
             f"phantom.seed={seed}",

@@ -15,6 +15,8 @@ from pydantic import Field, model_validator
 from dualnet.errors import ConfigError
 from dualnet.stages import Stage, parse_stage, parse_yaml, shorten
 
+FORMER_NAMES = {"residual": "xnet-residual"}  # of presets
+
 Modality = Literal["fused", "image", "metadata"]
 MetadataField = Literal["age", "follow_up", "view", "sex"]
 LabelRule = Literal["first", "member", "soft", "multi_hot"]
@@ -45,6 +47,18 @@ class DataConfig(Stage):
     exclude_findings: tuple[str, ...] = Field(
         default=(), description="Classes left out, with every radiograph that has one."
     )
+    classes: Literal["cause"] | None = Field(
+        default=None,
+        description="Kermany's pneumonias by their cause; none: as the folders are.",
+    )
+    finding: str | None = Field(
+        default=None,
+        description="Of two classes, the radiographs with this among their labels.",
+    )
+    against: str | None = Field(
+        default=None,
+        description="The other class; none: the radiographs without any finding.",
+    )
     sample: int | None = Field(
         default=None,
         ge=3,
@@ -61,6 +75,16 @@ class DataConfig(Stage):
         le=256,
         description="Pictures decoded at once; none: one a core.",
     )
+
+    @model_validator(mode="after")
+    def _two_classes_are_named(self) -> Self:
+        if self.against is not None and self.finding is None:
+            raise ValueError("data.against needs data.finding, the other class")
+        if self.finding is not None and self.exclude_findings:
+            raise ValueError(
+                "data.exclude_findings must be empty where data.finding chooses the rows"
+            )
+        return self
 
 
 class PhantomConfig(Stage):
@@ -184,6 +208,14 @@ class Config(Stage):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
+    @model_validator(mode="after")
+    def _member_of_which_class(self) -> Self:
+        if self.training.label_rule == "member" and self.data.finding is None:
+            raise ValueError(
+                "training.label_rule member needs data.finding, such as Pneumothorax"
+            )
+        return self
+
 
 def preset_names() -> list[str]:
     """Returns the names of the presets that ship with the package."""
@@ -250,6 +282,7 @@ def format_config(config: Config) -> str:
 
 
 def _read_preset(name: str) -> dict[str, Any]:
+    name = FORMER_NAMES.get(name, name)
     if name not in preset_names():
         raise ConfigError(
             f"preset: must be one of {', '.join(preset_names())}. "

@@ -80,6 +80,13 @@ CHEST_XRAY = Vocabulary(
     source="Kermany et al., Cell 172, 2018; the two class folders of chest_xray",
 )
 
+CHEST_XRAY_CAUSES = Vocabulary(
+    name="chest_xray_causes",
+    findings=("Bacterial_Pneumonia", "Viral_Pneumonia"),
+    negative="Normal",
+    source="Kermany et al., Cell 172, 2018; the cause in the file names of chest_xray",
+)
+
 COVID_RADIOGRAPHY = Vocabulary(
     name="covid_radiography",
     findings=("COVID", "Lung_Opacity", "Viral_Pneumonia"),
@@ -90,5 +97,6 @@ COVID_RADIOGRAPHY = Vocabulary(
 )
 
 VOCABULARIES = {
-    vocabulary.name: vocabulary for vocabulary in (NIH, CHEST_XRAY, COVID_RADIOGRAPHY)
+    vocabulary.name: vocabulary
+    for vocabulary in (NIH, CHEST_XRAY, CHEST_XRAY_CAUSES, COVID_RADIOGRAPHY)
 }

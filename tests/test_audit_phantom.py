@@ -35,7 +35,7 @@ def _in_the_folder(
 
 
 def audit(name: str, *overrides: str) -> tuple[Path, dict[str, Any]]:
-    config = read_config(preset="residual", overrides=[*SETTINGS, *overrides])
+    config = read_config(preset="xnet-residual", overrides=[*SETTINGS, *overrides])
     run = Path("runs") / name
     if not run.exists():
         train_run(config, run)

@@ -67,7 +67,7 @@ def test_a_bad_override_is_named(override: str, message: str) -> None:
 
 def test_an_unknown_preset_is_named_with_those_that_exist() -> None:
     with pytest.raises(
-        ConfigError, match=r"one of covid, residual, xnet\. Received: 'xnte'"
+        ConfigError, match=r"one of covid, .*xnet, xnet-residual\. Received: 'xnte'"
     ):
         read_config(preset="xnte")
 
@@ -87,3 +87,15 @@ def test_a_file_that_is_a_list_is_refused(tmp_path: Path) -> None:
 def test_the_configuration_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config().seed = 1  # type: ignore[misc]
+
+
+def test_a_preset_goes_by_its_former_name_too() -> None:
+    assert read_config(preset="residual") == read_config(preset="xnet-residual")
+
+
+@pytest.mark.parametrize("name", ["xnet", "xnet-residual"])
+def test_x_net_takes_other_fields_of_the_record(name: str) -> None:
+    config = read_config(
+        preset=name, overrides=["model.metadata_fields=[age,view,sex]"]
+    )
+    assert config.model.metadata_fields == ("age", "view", "sex")

@@ -13,12 +13,13 @@ from dualnet.data.readers import read_records
 from dualnet.data.readers.chest_xray import (
     PictureName,
     find_chest_xray,
+    name_causes,
     parse_picture_name,
     read_chest_xray,
 )
 from dualnet.data.records import COLUMNS
 from dualnet.errors import ConfigError, RecordError
-from dualnet.findings import CHEST_XRAY
+from dualnet.findings import CHEST_XRAY, CHEST_XRAY_CAUSES
 from dualnet.jobs.evaluate import evaluate_run, read_run
 from dualnet.jobs.train import train_run
 from dualnet.jobs.visualize import visualize_run
@@ -34,6 +35,36 @@ PICTURES = (
     "val/NORMAL/IM-0115-0001.jpeg",  # the name of another part's picture
     "val/PNEUMONIA/person2_bacteria_3.JPEG",
 )
+
+
+def test_causes_become_classes_and_who_has_both_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, *PICTURES)
+    whole = read_chest_xray(tmp_path)
+    with caplog.at_level(logging.INFO):
+        records = name_causes(whole)
+    assert records.vocabulary == CHEST_XRAY_CAUSES
+    bacterial, viral, normal = (
+        ("Bacterial_Pneumonia",),
+        ("Viral_Pneumonia",),
+        ("Normal",),
+    )
+    assert records.table["findings"].tolist() == [
+        normal,
+        viral,  # person 1, who has bacterial ones too
+        normal,
+        normal,
+        bacterial,
+        bacterial,
+        viral,
+        normal,
+        bacterial,
+    ]
+    others = whole.table.columns.drop("findings")
+    pd.testing.assert_frame_equal(records.table[others], whole.table[others])
+    assert records.counts["patients_under_both_causes"] == 1
+    assert "1 patient under both causes, kept together in a split" in caplog.text
 
 
 def test_reads_class_folders(tmp_path: Path) -> None:

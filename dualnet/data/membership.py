@@ -50,7 +50,12 @@ class Membership:
 
 
 def select_members(
-    findings: pd.Series, vocabulary: Vocabulary, *, finding: str, against: str
+    findings: pd.Series,
+    vocabulary: Vocabulary,
+    *,
+    finding: str,
+    against: str,
+    options: tuple[str, str] = ("--finding", "--against"),
 ) -> Membership:
     """Divides radiographs into those with a finding and those of another class.
 
@@ -59,6 +64,7 @@ def select_members(
         vocabulary: The names that may be asked for.
         finding: The class that is asked for.
         against: The other class, such as `No Finding`.
+        options: What a person calls the two, for the error.
 
     Returns:
         The two classes; a row with both labels has the finding.
@@ -74,7 +80,7 @@ def select_members(
         ... ).positive.tolist()
         [True, False]
     """
-    for option, name in (("--finding", finding), ("--against", against)):
+    for option, name in zip(options, (finding, against), strict=True):
         if name not in vocabulary.class_names:
             raise ConfigError(
                 f"{option}: must be one of {', '.join(vocabulary.class_names)}. "
@@ -82,7 +88,8 @@ def select_members(
             )
     if finding == against:
         raise ConfigError(
-            f"--against: must be another class than --finding. Received: {against!r} "
+            f"{options[1]}: must be another class than {options[0]}. "
+            f"Received: {against!r} "
             f"twice. Take {vocabulary.negative!r} for radiographs without a finding."
         )
     labels = label_matrix(findings, vocabulary.class_names)

@@ -51,6 +51,7 @@ class RecordSet:
             then columns of the dataset's own; no more columns where it says nothing.
         notes: Counts of the dataset's own, told beside `counts`.
         num_excluded: Rows left out with the findings that were excluded.
+        num_neither: Rows left out that are of neither of two classes asked for.
     """
 
     table: pd.DataFrame
@@ -65,16 +66,20 @@ class RecordSet:
     )
     notes: Mapping[str, int] = field(default_factory=dict)
     num_excluded: int = 0
+    num_neither: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows were read, set aside, excluded, and have no picture."""
-        excluded = {"excluded": self.num_excluded} if self.num_excluded else {}
+        """How many rows were read, set aside, left out, and have no picture."""
+        left_out = {
+            "excluded": self.num_excluded,
+            "of_neither_class": self.num_neither,
+        }
         return {
-            "read": len(self.table) + len(self.rejects) + self.num_excluded,
+            "read": len(self.table) + len(self.rejects) + sum(left_out.values()),
             "set_aside": len(self.rejects),
             "without_picture": self.num_without_picture,
-            **excluded,
+            **{name: count for name, count in left_out.items() if count},
             **self.notes,
         }
 
@@ -98,21 +103,32 @@ class RecordSet:
         vocabulary = self.vocabulary.without(findings)
         listed = self.table["findings"].tolist()
         kept = np.array([not {*names} & {*findings} for names in listed], dtype=bool)
-        table = self.table.loc[kept].reset_index(drop=True)
-        if table.empty:
+        left = self.keep(kept)
+        if left.table.empty:
             raise RecordError(
                 f"{self.folder}: at least one row must have none of "
                 f"{', '.join(findings)}. Received: 0 of {len(self.table):,}. "
                 "Shorten data.exclude_findings."
             )
-        told = self.details["image_id"].isin(table["image_id"])
         return replace(
-            self,
-            table=table,
+            left,
             vocabulary=vocabulary,
-            details=self.details.loc[told].reset_index(drop=True),
-            num_excluded=self.num_excluded + len(self.table) - len(table),
+            num_excluded=self.num_excluded + len(self.table) - len(left.table),
         )
+
+    def keep(self, kept: np.ndarray) -> Self:
+        """Keeps some of the rows, and what is told of them besides.
+
+        Args:
+            kept: Which, bool, shape (rows,).
+
+        Returns:
+            These alone; whoever leaves rows out counts them.
+        """
+        table = self.table.loc[kept].reset_index(drop=True)
+        told = self.details["image_id"].isin(table["image_id"])
+        details = self.details.loc[told].reset_index(drop=True)
+        return replace(self, table=table, details=details)
 
     def check_labelled(self) -> None:
         """Checks that there are findings.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from dualnet.config import Config
+from dualnet.config import Config, TrainingConfig
 from dualnet.evaluation.sections import subgroup_note, subgroup_table
 from dualnet.evaluation.table import findings_table, summary_table
 from dualnet.evaluation.text.caution import (
@@ -35,7 +35,9 @@ MODALITIES = {
 }
 LABEL_RULES = {
     "first": "the label that stands first is the target",
+    "member": "one class if the finding is among the labels, else the other",
     "soft": "all labels of a radiograph are the target, in equal parts",
+    "multi_hot": "each finding apart from the others, one sigmoid each",
 }
 SHOWN_AGE = "{mean:.1f} (SD {sd:.1f}, {missing:,} unknown)"
 
@@ -246,6 +248,7 @@ def _training(facts: RunFacts) -> list[str]:
         "Batch size": f"{training.batch_size}",
         "Learning rate": f"{training.learning_rate:g}, weight decay "
         f"{training.weight_decay:g}",
+        "Loss": _describe_loss(training),
         "Imbalance": training.imbalance,
         "Seed": f"{facts.config.seed}",
     }
@@ -254,6 +257,15 @@ def _training(facts: RunFacts) -> list[str]:
         format_markdown_list(rows),
         "The whole configuration is in `config.yaml`.",
     ]
+
+
+def _describe_loss(training: TrainingConfig) -> str:
+    return {
+        "cross_entropy": "cross-entropy",
+        "focal": f"focal, gamma {training.focal_gamma:g}",
+        "logit_adjusted": f"logit-adjusted, tau {training.logit_adjustment:g}: "
+        "probabilities are those of classes that are equally frequent",
+    }[training.loss]
 
 
 def _scores(facts: RunFacts) -> list[str]:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import pandas as pd
 
 from dualnet.config import Config
 from dualnet.data.cache import Cache, prepare_cache
+from dualnet.data.membership import select_members
 from dualnet.data.phantom import is_phantom, make_phantom
 from dualnet.data.readers import read_official_lists, read_records
+from dualnet.data.readers.chest_xray import name_causes
 from dualnet.data.records import RecordSet
 from dualnet.data.split import PARTS, check_split, split_by_ratios, split_official
+from dualnet.errors import RecordError
+from dualnet.findings import Vocabulary
 from dualnet.progress import show_progress
 from dualnet.wording import number_of
 
@@ -32,7 +37,7 @@ def read_source(config: Config) -> RecordSet:
 
     Returns:
         The records, with rows whose picture is not on disk, without the findings
-        that are excluded; paths are absolute.
+        that are excluded, or of the two classes that are asked for; paths are absolute.
     """
     data = config.data
     folder = data.path or _make_phantom(config)
@@ -43,8 +48,12 @@ def read_source(config: Config) -> RecordSet:
         mapping=data.mapping,
         pictures=data.pictures and data.pictures.absolute(),
     )
+    if data.classes == "cause":
+        records = name_causes(records)
     if data.exclude_findings:
         records = exclude_findings(records, data.exclude_findings)
+    if data.finding is not None:
+        records = select_two_classes(records, data.finding, data.against)
     counts = records.counts
     logger.info(
         "%s: %s read, %s set aside, %s without a picture, %s used",
@@ -106,6 +115,64 @@ def exclude_findings(records: RecordSet, findings: Sequence[str]) -> RecordSet:
         " or ".join(findings),
     )
     return left
+
+
+def select_two_classes(
+    records: RecordSet, finding: str, against: str | None
+) -> RecordSet:
+    """Takes the radiographs of two classes, by membership among the labels.
+
+    Args:
+        records: The records.
+        finding: Every radiograph with this among its labels is of the first class.
+        against: Every other radiograph with this is of the second; none: the class
+            without any finding.
+
+    Returns:
+        These radiographs, each with its class as its one label. How many are of
+        neither class is counted and said.
+
+    Raises:
+        RecordError: If there is no radiograph of a class.
+    """
+    other = records.vocabulary.negative if against is None else against
+    members = select_members(
+        records.table["findings"],
+        records.vocabulary,
+        finding=finding,
+        against=other,
+        options=("data.finding", "data.against"),
+    )
+    for name, present in ((finding, members.positive), (other, members.negative)):
+        if not present.any():
+            raise RecordError(
+                f"{records.folder}: at least one radiograph of each class must be there. "
+                f"Received: {name!r} with 0 of {number_of(len(present), 'row')}. "
+                "Name another class."
+            )
+    logger.info(
+        "%s of %s left out: neither %s nor %s; %s with both labels taken as %s",
+        f"{members.num_neither:,}",
+        number_of(len(records.table), "row"),
+        finding,
+        other,
+        f"{members.both.sum():,}",
+        finding,
+    )
+    left = records.keep(members.selected)
+    whole = records.vocabulary
+    return replace(
+        left,
+        table=left.table.assign(findings=[(name,) for name in members.class_names()]),
+        vocabulary=Vocabulary(
+            name=f"{whole.name}: {finding} against {other}",
+            findings=(finding,),
+            negative=other,
+            source=f"membership among the labels of {whole.name}: {whole.source}",
+        ),
+        notes={**records.notes, "of_both_classes": int(members.both.sum())},
+        num_neither=members.num_neither,
+    )
 
 
 def split_patients(

@@ -247,6 +247,7 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
             "seed": config.seed,
             "sample": config.data.sample,
             "exclude_findings": list(config.data.exclude_findings),
+            **_name_classes(config),
             "label_rule": config.training.label_rule,
             "vocabulary": records.vocabulary.name,
         },
@@ -271,6 +272,17 @@ def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
         },
     )
     data.encoder.save(run.metadata_encoder)
+
+
+def _name_classes(config: Config) -> dict[str, str]:
+    """Returns what was asked of the classes, where something was."""
+    data = config.data
+    asked = {
+        "classes": data.classes,
+        "finding": data.finding,
+        "against": data.against,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _check_outside(config: Config, run: Path) -> None:

@@ -41,11 +41,12 @@ from dualnet.data.readers.class_folders import (
 )
 from dualnet.data.records import RecordSet
 from dualnet.errors import RecordError
-from dualnet.findings import CHEST_XRAY
+from dualnet.findings import CHEST_XRAY, CHEST_XRAY_CAUSES
 from dualnet.wording import number_of
 
 PARTS = ("train", "val", "test")
 CLASSES = {"NORMAL": "Normal", "PNEUMONIA": "Pneumonia"}
+CAUSES = {"bacteria": "Bacterial_Pneumonia", "virus": "Viral_Pneumonia"}
 # Kaggle's zip holds the set in `chest_xray`, and once more in `chest_xray/chest_xray`
 COPY = "chest_xray"
 PLACES = (".", COPY, f"{COPY}/{COPY}")
@@ -116,6 +117,46 @@ def read_chest_xray(folder: Path, *, on_bad_row: str = "error") -> RecordSet:
         on_bad_row=on_bad_row,
     )
     return _note_recurring(records)
+
+
+def name_causes(records: RecordSet) -> RecordSet:
+    """Makes classes of the causes: normal, bacterial and viral.
+
+    Each radiograph has the cause in its own file's name. Who stands under both causes
+    is one patient, as above, whose radiographs of both kinds stay in one part of a
+    split; how many there are is counted.
+
+    Args:
+        records: As `read_chest_xray` returns them.
+
+    Returns:
+        The same radiographs, labelled with `CHEST_XRAY_CAUSES`.
+
+    Raises:
+        RecordError: If the records tell no cause.
+    """
+    if records.vocabulary != CHEST_XRAY:
+        raise RecordError(
+            f"{records.folder}: must be Kermany's chest_xray folders for "
+            f"data.classes=cause. Received: {records.vocabulary.name} classes. "
+            "Leave data.classes out."
+        )
+    causes = records.details["cause"]
+    names = [CAUSES.get(cause, CHEST_XRAY_CAUSES.negative) for cause in causes]
+    patients = records.table["patient_id"]
+    different = causes.groupby(patients.to_numpy()).nunique()
+    both = int((different > 1).sum())
+    logger.info(
+        "%s: %s under both causes, kept together in a split",
+        records.folder,
+        number_of(both, "patient"),
+    )
+    return replace(
+        records,
+        table=records.table.assign(findings=[(name,) for name in names]),
+        vocabulary=CHEST_XRAY_CAUSES,
+        notes={**records.notes, "patients_under_both_causes": both},
+    )
 
 
 def find_chest_xray(folder: Path) -> Path | None:
