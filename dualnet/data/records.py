@@ -160,6 +160,20 @@ class RecordSet:
         return rows
 
 
+def relabel(table: pd.DataFrame, class_names: Sequence[str]) -> pd.DataFrame:
+    """Gives each radiograph one label in place of those it has.
+
+    Args:
+        table: Records.
+        class_names: The label of each row, shape (rows,).
+
+    Returns:
+        The records, the other columns as they were.
+    """
+    labels = pd.Series([(name,) for name in class_names], table.index, dtype="object")
+    return table.assign(findings=labels)
+
+
 def make_table(**columns: Sequence[Any]) -> pd.DataFrame:
     """Makes a records table of values that are checked already.
 

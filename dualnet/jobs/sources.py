@@ -16,7 +16,7 @@ from dualnet.data.membership import select_members
 from dualnet.data.phantom import is_phantom, make_phantom
 from dualnet.data.readers import read_official_lists, read_records
 from dualnet.data.readers.chest_xray import name_causes
-from dualnet.data.records import RecordSet
+from dualnet.data.records import RecordSet, relabel
 from dualnet.data.split import PARTS, check_split, split_by_ratios, split_official
 from dualnet.errors import RecordError
 from dualnet.findings import Vocabulary
@@ -163,7 +163,7 @@ def select_two_classes(
     whole = records.vocabulary
     return replace(
         left,
-        table=left.table.assign(findings=[(name,) for name in members.class_names()]),
+        table=relabel(left.table, members.class_names().tolist()),
         vocabulary=Vocabulary(
             name=f"{whole.name}: {finding} against {other}",
             findings=(finding,),

@@ -39,7 +39,7 @@ from dualnet.data.readers.class_folders import (
     make_records,
     scan_pictures,
 )
-from dualnet.data.records import RecordSet
+from dualnet.data.records import RecordSet, relabel
 from dualnet.errors import RecordError
 from dualnet.findings import CHEST_XRAY, CHEST_XRAY_CAUSES
 from dualnet.wording import number_of
@@ -142,7 +142,8 @@ def name_causes(records: RecordSet) -> RecordSet:
             "Leave data.classes out."
         )
     causes = records.details["cause"]
-    names = [CAUSES.get(cause, CHEST_XRAY_CAUSES.negative) for cause in causes]
+    negative = CHEST_XRAY_CAUSES.negative
+    names = [CAUSES.get(str(cause), negative) for cause in causes]
     patients = records.table["patient_id"]
     different = causes.groupby(patients.to_numpy()).nunique()
     both = int((different > 1).sum())
@@ -153,7 +154,7 @@ def name_causes(records: RecordSet) -> RecordSet:
     )
     return replace(
         records,
-        table=records.table.assign(findings=[(name,) for name in names]),
+        table=relabel(records.table, names),
         vocabulary=CHEST_XRAY_CAUSES,
         notes={**records.notes, "patients_under_both_causes": both},
     )
