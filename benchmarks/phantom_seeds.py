@@ -50,8 +50,8 @@ FINDINGS = [name != NIH.negative for name in NIH.class_names]
 ARMS = {
     "fused": (),
     "image": ("model.modality=image",),
-    "disjoint": ("model.modality=image", "training.max_shift=0"),
-    "leaking": ("model.modality=image", "training.max_shift=0"),
+    "disjoint": ("model.modality=image", "training.augmentation.shift=0"),
+    "leaking": ("model.modality=image", "training.augmentation.shift=0"),
 }
 COMPARISONS = (  # the arms, and whether only the rows whose patients leak count
     ("fused", "image", False),

@@ -75,7 +75,7 @@ def build(image_branch: str, policy: str, size: int, jit_compile: bool) -> Any:
             image_branch=image_branch,
             seed=0,
         )
-    optimizer = build_optimizer(TrainingConfig(), num_steps=1000)
+    optimizer = build_optimizer(TrainingConfig(), num_batches=1000)
     model.compile(optimizer, build_loss(), jit_compile=jit_compile)
     return model
 

@@ -147,6 +147,28 @@ class ModelConfig(Stage):
         return self
 
 
+class AugmentationConfig(Stage):
+    """How far training pictures are changed; see `dualnet.data.augmentation`."""
+
+    shift: float = Field(
+        default=0.05, ge=0, le=0.25, description="Of the side, along each axis."
+    )
+    rotation: float = Field(default=0.0, ge=0, le=45, description="Degrees.")
+    zoom: float = Field(
+        default=0.0, ge=0, le=0.5, description="Larger or smaller by this share."
+    )
+    contrast: float = Field(
+        default=0.0, ge=0, lt=1, description="About the picture's mean, a share."
+    )
+    brightness: float = Field(
+        default=0.0, ge=0, lt=1, description="Of the range of gray values."
+    )
+    horizontal_flip: bool = Field(
+        default=False,
+        description="Mirror half of the pictures. Off: the heart lies on the left.",
+    )
+
+
 class TrainingConfig(Stage):
     """How the model is fitted."""
 
@@ -157,8 +179,25 @@ class TrainingConfig(Stage):
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
-    max_shift: float = Field(
-        default=0.05, ge=0, le=0.25, description="Of the side: pictures are moved."
+    schedule: Literal["cosine", "plateau", "constant"] = Field(
+        default="cosine", description="How the learning rate goes."
+    )
+    accumulate: int = Field(
+        default=1, ge=1, description="Batches whose gradients make one step."
+    )
+    devices: Literal["one", "all"] = Field(
+        default="one",
+        description="All: each takes a batch, the learning rate grows with them.",
+    )
+    augmentation: AugmentationConfig = AugmentationConfig()
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the weights' average, which is judged and kept; 0: none.",
+    )
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of a target given to all classes."
     )
     imbalance: Literal["none", "class_weights", "balanced_sampling"] = "none"
     loss: Literal["cross_entropy", "focal", "logit_adjusted"] = Field(
@@ -188,6 +227,21 @@ class TrainingConfig(Stage):
                 "each finding has its own sigmoid, of which it would move the bias alone"
             )
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_shift_of_before(cls, values: Any) -> Any:
+        """Reads `max_shift`, as runs of before have it, as `augmentation.shift`."""
+        if not isinstance(values, Mapping) or "max_shift" not in values:
+            return values
+        others = {key: value for key, value in values.items() if key != "max_shift"}
+        given = others.get("augmentation") or {}
+        if not isinstance(given, Mapping) or "shift" in given:
+            raise ValueError(
+                "training.max_shift is the old name of training.augmentation.shift: "
+                "give one of the two"
+            )
+        return {**others, "augmentation": {**given, "shift": values["max_shift"]}}
 
 
 class EvaluationConfig(Stage):

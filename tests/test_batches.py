@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from dualnet.data.batches import Batches, EpochOrder, shift_images
+from dualnet.data.augmentation import Augmentation
+from dualnet.data.batches import Batches, EpochOrder
 
 NUM_ROWS = 22
 SIDE = 4
@@ -200,18 +201,6 @@ def test_a_continued_fit_sees_what_an_unbroken_one_sees() -> None:
     np.testing.assert_array_equal(trace(2, 4), trace(0, 4)[10:])
 
 
-def test_shift_images_repeats_the_border() -> None:
-    image = np.array([[1, 2], [3, 4]], np.uint8)[np.newaxis, :, :, np.newaxis]
-    images = np.repeat(image, 3, axis=0)
-    moved = shift_images(images, np.array([[0, 0], [1, 0], [0, -1]]))
-    assert moved.dtype == np.uint8
-    assert moved[..., 0].tolist() == [
-        [[1, 2], [3, 4]],
-        [[1, 2], [1, 2]],  # down by one
-        [[2, 2], [4, 4]],  # left by one
-    ]
-
-
 class Ramp(Memory):
     """Pictures whose value is the column."""
 
@@ -221,7 +210,9 @@ class Ramp(Memory):
 
 
 def test_shifts_come_from_seed_and_epoch() -> None:
-    first, second = (make(Ramp(), seed=7, max_shift=2) for _ in range(2))
+    first, second = (
+        make(Ramp(), seed=7, augmentation=Augmentation(shift=2)) for _ in range(2)
+    )
     pictures = np.concatenate([batch[0]["image"] for batch in first])
     again = np.concatenate([batch[0]["image"] for batch in second])
     np.testing.assert_array_equal(pictures, again)
@@ -233,8 +224,20 @@ def test_shifts_come_from_seed_and_epoch() -> None:
         np.testing.assert_array_equal(one[0]["image"], other[0]["image"])
 
 
+def test_changes_are_those_of_a_row_s_place_in_the_epoch() -> None:
+    everything = Augmentation(shift=1, rotation=20, zoom=0.2, contrast=0.4)
+    continued, fresh = (make(Ramp(), seed=7, augmentation=everything) for _ in range(2))
+    for epoch in range(3):
+        continued.set_epoch(epoch)
+        pictures = [batch[0]["image"] for batch in continued]
+    fresh.set_epoch(2)
+    for index in (3, 1):  # whatever was read before
+        np.testing.assert_array_equal(fresh[index][0]["image"], pictures[index])
+    assert len({picture.tobytes() for batch in pictures for picture in batch}) > 20
+
+
 def test_without_a_seed_nothing_moves() -> None:
-    for inputs, *_ in make(Ramp(), max_shift=2):
+    for inputs, *_ in make(Ramp(), augmentation=Augmentation(shift=2)):
         np.testing.assert_array_equal(
             inputs["image"][:, 0, :, 0], [range(SIDE)] * len(inputs["image"])
         )

@@ -65,6 +65,21 @@ def test_a_bad_override_is_named(override: str, message: str) -> None:
         read_config(overrides=[override])
 
 
+def test_shift_of_before_is_read() -> None:
+    config = parse_config({"training": {"max_shift": 0.1}}, where="old")
+    assert config.training.augmentation.shift == 0.1
+    values = yaml.safe_load(format_config(config))
+    assert "max_shift" not in values["training"]
+    assert parse_config(values, where="new") == config
+
+
+def test_shift_under_both_names_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"`training`: .*give one of the two\. Rec"):
+        read_config(
+            overrides=["training.max_shift=0", "training.augmentation.shift=0.1"]
+        )
+
+
 def test_an_unknown_preset_is_named_with_those_that_exist() -> None:
     with pytest.raises(
         ConfigError, match=r"one of covid, .*xnet, xnet-residual\. Received: 'xnte'"

@@ -19,7 +19,7 @@ from dualnet.jobs.evaluate import evaluate_run
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.prepare import prepare_data
-from dualnet.jobs.train import read_training_data, train_run
+from dualnet.jobs.train import make_batches, read_training_data, train_run
 from dualnet.jobs.visualize import visualize_run
 from dualnet.runs import RunFolder
 
@@ -70,6 +70,27 @@ def test_a_run_holds_what_everything_downstream_needs(run: RunFolder) -> None:
     assert list(environment["spent"]) == ["preparing", "fitting", "calibrating"]
     for times in environment["spent"].values():
         assert times["seconds"] > 0 < times["processor_seconds"]
+
+
+def test_only_training_batches_are_changed_and_smoothed(
+    small_phantom: Path, cache: Path, run: RunFolder
+) -> None:
+    config = configure(
+        small_phantom,
+        cache,
+        "training.label_smoothing=0.15",
+        "training.augmentation.shift=0",
+        "training.augmentation.contrast=0.5",
+    )
+    data = read_training_data(config)
+    train, val = (make_batches(config, data, part) for part in ("train", "val"))
+    # a share of .15 among 15 classes: .01 each, and .85 besides to the first label
+    np.testing.assert_allclose(np.unique(train.targets), [0.01, 0.86], rtol=1e-5)
+    assert np.unique(val.targets).tolist() == [0, 1]
+    for batches, changed in ((train, True), (val, False)):
+        rows = batches.positions[batches.order[:8]]
+        pictures = batches[0][0]["image"][:8]
+        assert (pictures != data.cache.read(rows)).any(axis=(1, 2, 3)).all() == changed
 
 
 def test_train_writes_the_model_card_and_evaluate_completes_it(

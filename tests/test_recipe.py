@@ -13,6 +13,7 @@ from dualnet.training.recipe import (
     prior_logits,
     sampling_weights,
     set_class_prior,
+    smooth_targets,
     with_negative,
 )
 
@@ -80,7 +81,7 @@ def test_rows_without_any_finding_are_a_class_of_their_own():
 
 def test_learning_rate_warms_up_and_decays():
     training = TrainingConfig(learning_rate=0.01)
-    optimizer = build_optimizer(training, num_steps=100)
+    optimizer = build_optimizer(training, num_batches=100)
     rates = []
     for step in (0, 5, 10, 55, 100):
         optimizer.iterations.assign(step)
@@ -92,16 +93,61 @@ def test_learning_rate_warms_up_and_decays():
 
 
 def test_optimizer_serves_a_run_of_one_step():
-    optimizer = build_optimizer(TrainingConfig(), num_steps=1)
+    optimizer = build_optimizer(TrainingConfig(), num_batches=1)
     optimizer.iterations.assign(1)
     rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
     assert rate == pytest.approx(1e-3)
 
 
+def read_rate(optimizer, batch: int) -> float:
+    optimizer.iterations.assign(batch)
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
+def test_constant_rate_warms_up_and_stays():
+    training = TrainingConfig(learning_rate=0.01, schedule="constant")
+    optimizer = build_optimizer(training, num_batches=100)
+    rates = [read_rate(optimizer, batch) for batch in (0, 5, 10, 55, 100)]
+    np.testing.assert_allclose(rates, [0, 0.005, 0.01, 0.01, 0.01], rtol=1e-5)
+
+
+def test_learning_rate_of_several_devices_is_scaled():
+    training = TrainingConfig(learning_rate=0.01, schedule="constant")
+    optimizer = build_optimizer(training, num_batches=100, scale=4)
+    assert read_rate(optimizer, 50) == pytest.approx(0.04)
+
+
+def test_accumulated_batches_are_one_step_of_the_schedule():
+    one = TrainingConfig(learning_rate=0.01)
+    four = TrainingConfig(learning_rate=0.01, accumulate=4)
+    steps = build_optimizer(one, num_batches=25)
+    batches = build_optimizer(four, num_batches=100)
+    schedule = batches._learning_rate
+    for step in (0, 1, 2, 13, 24):
+        expected = read_rate(steps, step)
+        for batch in (4 * step, 4 * step + 3):
+            rate = float(keras.ops.convert_to_numpy(schedule(batch)))
+            assert rate == pytest.approx(expected, rel=1e-6)
+
+
+def test_smoothed_targets_of_one_answer_go_evenly_to_all_classes():
+    targets = np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0]])
+    smoothed = smooth_targets(targets, 0.2)
+    np.testing.assert_allclose(
+        smoothed, [[0.85, 0.05, 0.05, 0.05], [0.45, 0.45, 0.05, 0.05]], rtol=1e-6
+    )
+    assert smoothed.dtype == np.float32
+
+
+def test_smoothed_targets_of_several_answers_go_to_yes_and_no():
+    smoothed = smooth_targets(np.array([[1, 0, 1]]), 0.2, exclusive=False)
+    np.testing.assert_allclose(smoothed, [[0.9, 0.1, 0.9]], rtol=1e-6)
+
+
 def test_biases_do_not_decay():
     layer = keras.layers.Dense(2)
     layer.build((None, 3))
-    optimizer = build_optimizer(TrainingConfig(weight_decay=0.1), num_steps=10)
+    optimizer = build_optimizer(TrainingConfig(weight_decay=0.1), num_batches=10)
     optimizer.build(layer.trainable_variables)
     assert optimizer._use_weight_decay(layer.kernel)
     assert not optimizer._use_weight_decay(layer.bias)

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from dualnet.data.augmentation import Augmentation, Draws, augment_images, draw
+
 INPUTS = {
     "fused": ("image", "metadata"),
     "image": ("image",),
@@ -45,8 +47,8 @@ class Batches(keras.utils.PyDataset):
         sampling_weights: Non-negative, shape (n,). Each epoch draws n radiographs
             with replacement, in proportion; needs a seed.
         sample_weights: Weight of each radiograph in the loss, shape (n,).
-        max_shift: Each picture is moved by up to so many pixels along each axis,
-            anew each epoch; its border is repeated. Without a seed none is.
+        augmentation: How far each picture is changed, anew each epoch; none: not at
+            all. Without a seed none is.
         modality: `fused`, `image` or `metadata`: which inputs a batch has.
     """
 
@@ -61,7 +63,7 @@ class Batches(keras.utils.PyDataset):
         seed: int | None = None,
         sampling_weights: np.ndarray | None = None,
         sample_weights: np.ndarray | None = None,
-        max_shift: int = 0,
+        augmentation: Augmentation | None = None,
         modality: str = "fused",
     ) -> None:
         super().__init__(workers=1)
@@ -73,7 +75,7 @@ class Batches(keras.utils.PyDataset):
         self._sample_weights = _as_float32(sample_weights)
         self._shares = _as_shares(sampling_weights)
         self._seed = seed
-        self._max_shift = 0 if seed is None else max_shift
+        self._augmentation = augmentation or Augmentation()
         self._inputs = INPUTS[modality]
         self.set_epoch(0)
 
@@ -85,9 +87,13 @@ class Batches(keras.utils.PyDataset):
         if index < 0 or not len(rows):
             raise IndexError(f"batch {index} of {len(self)}")
         inputs = {name: self._read(name, rows) for name in self._inputs}
-        if self._max_shift and "image" in inputs:
-            shifts = self._shifts[index * self.batch_size :][: len(rows)]
-            inputs["image"] = shift_images(inputs["image"], shifts)
+        if self._draws is not None and "image" in inputs:
+            start = index * self.batch_size
+            inputs["image"] = augment_images(
+                inputs["image"],
+                self._augmentation,
+                self._draws.take(slice(start, start + len(rows))),
+            )
         others = (self._targets, self._sample_weights)
         return (inputs, *(values[rows] for values in others if values is not None))
 
@@ -132,6 +138,7 @@ class Batches(keras.utils.PyDataset):
             epoch: From 0.
         """
         self.epoch = epoch
+        self._draws: Draws | None = None
         num_rows = len(self.positions)
         if self._seed is None:
             self._order = np.arange(num_rows)
@@ -141,38 +148,14 @@ class Batches(keras.utils.PyDataset):
             self._order = random.permutation(num_rows)
         else:
             self._order = random.choice(num_rows, size=num_rows, p=self._shares)
-        self._shifts = random.integers(
-            -self._max_shift, self._max_shift, size=(num_rows, 2), endpoint=True
-        )
+        reach = self._augmentation.shift
+        shifts = random.integers(-reach, reach, size=(num_rows, 2), endpoint=True)
+        self._draws = draw(self._augmentation, shifts, seed=self._seed, epoch=epoch)
 
     def _read(self, name: str, rows: np.ndarray) -> np.ndarray:
         if name == "image":
             return self._cache.read(self.positions[rows])
         return self._metadata[rows]
-
-
-def shift_images(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Moves each picture down and to the right, repeating its border.
-
-    Here and not in the model: NumPy moves a batch of 32 in a few milliseconds while
-    the last step computes; Keras' `RandomTranslation` takes a quarter of the step on
-    a CPU.
-
-    Args:
-        images: Shape (n, height, width, channels).
-        shifts: Pixels down and right, negative for up and left, int, shape (n, 2).
-
-    Returns:
-        The moved pictures, of the same shape and type.
-    """
-    reach = int(np.abs(shifts).max(initial=0))
-    edge = (reach, reach)
-    padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), mode="edge")
-    height, width = images.shape[1:3]
-    moved = np.empty_like(images)
-    for row, (down, right) in enumerate(reach - shifts):
-        moved[row] = padded[row, down : down + height, right : right + width]
-    return moved
 
 
 class EpochOrder(keras.callbacks.Callback):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dualnet.config import Config
+from dualnet.data.augmentation import Augmentation
 from dualnet.data.batches import Batches
 from dualnet.data.cache import Cache
 from dualnet.data.labels import MULTI_HOT, Targets, full_labels, make_targets
@@ -38,6 +39,7 @@ from dualnet.training.fit import fit
 from dualnet.training.recipe import (
     class_weights,
     sampling_weights,
+    smooth_targets,
     with_negative,
 )
 from dualnet.wording import number_of
@@ -216,6 +218,9 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
         weights = targets @ class_weights(targets)
     if imbalance == "balanced_sampling":
         draws = sampling_weights(with_negative(targets) if apart else targets)
+    smoothing = config.training.label_smoothing
+    if training and smoothing:
+        targets = smooth_targets(targets, smoothing, exclusive=not apart)
     return Batches(
         data.cache,
         data.cache.rows(data.table["image_id"].iloc[rows]),
@@ -225,9 +230,16 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
         seed=config.seed if training else None,
         sample_weights=weights,
         sampling_weights=draws,
-        max_shift=_max_shift(config) if training else 0,
+        augmentation=make_augmentation(config) if training else None,
         modality=config.model.modality,
     )
+
+
+def make_augmentation(config: Config) -> Augmentation:
+    """Returns how far the training pictures are changed, the shift in pixels."""
+    values = config.training.augmentation.model_dump()
+    shift = round(values.pop("shift") * config.data.image_size)
+    return Augmentation(shift=shift, **values)
 
 
 def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
@@ -295,10 +307,6 @@ def _check_outside(config: Config, run: Path) -> None:
                 f"data.{key}: must not lie in the run folder, which --overwrite empties. "
                 f"Received: {folder}. Name a folder outside {run}."
             )
-
-
-def _max_shift(config: Config) -> int:
-    return round(config.training.max_shift * config.data.image_size)
 
 
 def _with_cache(config: Config, cache: Cache) -> Config:

@@ -12,6 +12,7 @@ from dualnet.config import Config
 from dualnet.data.batches import Batches, EpochOrder
 from dualnet.models.dual import build_dual_classifier
 from dualnet.runs import RunFolder
+from dualnet.training.averaging import AverageIn, AverageOut
 from dualnet.training.callbacks import (
     BestModel,
     EpochScores,
@@ -23,6 +24,7 @@ from dualnet.training.objective import Objective
 from dualnet.training.precision import dtype_policy
 from dualnet.training.progress import show_epochs
 from dualnet.training.recipe import build_optimizer, set_class_prior
+from dualnet.training.schedule import PlateauRate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +85,12 @@ class Fitting:
         train = self.train.with_modality(modality)
         model = self.build(modality)
         set_class_prior(model, self.objective.prior)
-        self._compile(model, num_steps=epochs * len(train))
+        self._compile(model, num_batches=epochs * len(train))
         history = HistoryFile(self.run.history)
         with show_epochs(epochs) as progress:
             callbacks = [
                 EpochOrder(train),
-                *self._watchers(modality, path),
+                *self._watchers(modality, path, train),
                 history,
                 progress,
                 *self._followers(),
@@ -99,22 +101,26 @@ class Fitting:
             )
         return history.table
 
-    def _compile(self, model: Any, *, num_steps: int) -> None:
+    def _compile(self, model: Any, *, num_batches: int) -> None:
         """Gives the model its recipe."""
         model.compile(
-            optimizer=build_optimizer(self.config.training, num_steps=num_steps),
+            optimizer=build_optimizer(self.config.training, num_batches=num_batches),
             loss=self.objective.loss,
             jit_compile=self.jit_compile,
         )
 
-    def _watchers(self, modality: str, path: Path) -> list[keras.callbacks.Callback]:
+    def _watchers(
+        self, modality: str, path: Path, train: Batches
+    ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that score the epochs, keep the best and may stop."""
-        patience = self.config.training.patience
-        return [
-            StopAtNaN(),
-            self.scores(modality),
-            BestModel(path, patience=patience),
-        ]
+        training = self.config.training
+        judges = [self.scores(modality), BestModel(path, patience=training.patience)]
+        if training.ema:
+            average_in = AverageIn(train)
+            judges = [average_in, *judges, AverageOut(average_in)]
+        if training.schedule == "plateau":
+            judges.append(PlateauRate(training.learning_rate))
+        return [StopAtNaN(), *judges]
 
     def _followers(self) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that show the epochs to who follows along."""

@@ -1,6 +1,4 @@
-"""The recipe: optimizer, schedule, loss, and what is done about imbalance."""
-
-from typing import Any
+"""The recipe: optimizer, loss, targets, and what is done about imbalance."""
 
 import keras
 import numpy as np
@@ -9,41 +7,43 @@ from scipy.special import logit
 from dualnet.config import TrainingConfig
 from dualnet.data.labels import SOFTMAX
 from dualnet.models.dual import output_activation
+from dualnet.training.averaging import AveragingAdamW
+from dualnet.training.schedule import build_rate
 
-WARM_UP = 0.1  # share of all steps
-LAST_RATE = 0.01  # the last learning rate, as a share of the highest
 MAX_CLASS_WEIGHT = 10.0
 MIN_PRIOR = 1e-4
 
 
 def build_optimizer(
-    training: TrainingConfig, *, num_steps: int
+    training: TrainingConfig, *, num_batches: int, scale: float = 1.0
 ) -> keras.optimizers.Optimizer:
-    """Builds AdamW with linear warm-up and cosine decay.
+    """Builds AdamW; see `build_rate` for how its learning rate goes.
 
-    The rate rises over the first tenth of the steps and falls along a cosine to a
-    hundredth. Biases and normalisation do not decay.
+    Biases and normalisation do not decay.
 
     Args:
-        training: Gives the highest learning rate and the weight decay.
-        num_steps: Steps of the whole run, epochs times batches.
+        training: Gives the highest learning rate, its schedule, the weight decay, the
+            decay of the weights' average, and over how many batches gradients are
+            accumulated before the weights change.
+        num_batches: Batches of the whole run, epochs times batches.
+        scale: What the learning rate is multiplied by: how many devices share a batch.
 
     Returns:
         The optimizer.
 
     Reference:
-        Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019;
-        SGDR, ICLR 2017, equation 5.
+        Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019.
     """
-    warm_up = max(1, round(WARM_UP * num_steps))
-    schedule: Any = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, num_steps - warm_up),
-        alpha=LAST_RATE,
-        warmup_target=training.learning_rate,
-        warmup_steps=warm_up,
+    rate = scale * training.learning_rate
+    optimizer = AveragingAdamW(
+        build_rate(training, num_batches=num_batches, rate=rate),
+        weight_decay=training.weight_decay,
+        use_ema=training.ema > 0,
+        ema_momentum=training.ema,
+        gradient_accumulation_steps=(
+            training.accumulate if training.accumulate > 1 else None
+        ),
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
@@ -56,6 +56,31 @@ def build_loss() -> keras.losses.Loss:
         (batch, num_classes).
     """
     return keras.losses.CategoricalCrossentropy()
+
+
+def smooth_targets(
+    targets: np.ndarray, share: float, *, exclusive: bool = True
+) -> np.ndarray:
+    """Gives a share of each target evenly to all classes: label smoothing.
+
+    Targets are smoothed and not the loss, so that any loss, and the class shares that a
+    model begins with, are those of the smoothed targets. Validation targets stay.
+
+    Args:
+        targets: One-hot, soft or multi-hot, shape (n, num_classes).
+        share: From 0, nothing, to below 1.
+        exclusive: Whether a row's targets sum to 1, as softmax takes them; else each
+            class is a question of its own, and its share is given to yes and no.
+
+    Returns:
+        float32, of the same shape.
+
+    Reference:
+        Szegedy et al., Rethinking the Inception architecture for computer vision, CVPR
+        2016, section 7.
+    """
+    num_answers = targets.shape[1] if exclusive else 2
+    return ((1 - share) * targets + share / num_answers).astype(np.float32)
 
 
 def class_weights(targets: np.ndarray, *, cap: float = MAX_CLASS_WEIGHT) -> np.ndarray:
