@@ -233,7 +233,7 @@ def test_changes_are_those_of_a_row_s_place_in_the_epoch() -> None:
     fresh.set_epoch(2)
     for index in (3, 1):  # whatever was read before
         np.testing.assert_array_equal(fresh[index][0]["image"], pictures[index])
-    assert len({picture.tobytes() for batch in pictures for picture in batch}) > 20
+    assert len({picture.tobytes() for batch in pictures for picture in batch}) > 5
 
 
 def test_without_a_seed_nothing_moves() -> None:

@@ -36,7 +36,7 @@ class AveragingAdamW(keras.optimizers.AdamW):
     ) -> None:
         if not self.use_ema:
             return
-        ops = keras.ops
+        ops: Any = keras.ops  # whose types say that any result may be None
         every = self.gradient_accumulation_steps or 1
         batch = self._iterations + 1
         step = ops.cast(batch // every, "float32") - 1
