@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dualnet.errors import ConfigError
 from dualnet.stages import Stage, parse_stage, parse_yaml, shorten
@@ -218,6 +218,29 @@ class TrainingConfig(Stage):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     compilation: Literal["auto", "xla", "none"] = "auto"
     tensorboard: bool = True
+    profile: tuple[int, int] | None = Field(
+        default=None,
+        description="FIRST,LAST: the batches, from 1, that a profile is taken of.",
+    )
+
+    @field_validator("profile", mode="before")
+    @classmethod
+    def _read_first_and_last(cls, value: Any) -> Any:
+        """Reads `10,20`, as it stands on a command line."""
+        parts = value.split(",") if isinstance(value, str) else []
+        if len(parts) == 2 and all(part.strip().isdecimal() for part in parts):
+            return tuple(int(part) for part in parts)
+        return value
+
+    @model_validator(mode="after")
+    def _profile_is_in_order(self) -> Self:
+        if self.profile and not 1 <= self.profile[0] <= self.profile[1]:
+            first, last = self.profile
+            raise ValueError(
+                "training.profile must be FIRST,LAST of at least 1 and in order, "
+                f"not {first},{last}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _loss_changes_something(self) -> Self:

@@ -10,7 +10,9 @@ runs/<name>/
   metadata_encoder.json  fitted on the training part
   model.keras            the best model by validation macro AUROC
   calibration.json       temperature and operating points, fitted on the val part
-  history.csv            one row an epoch
+  history.csv            one row an epoch; finding_history.csv: AUROC by finding
+  halves.json            how each half was fitted and joined, where it was
+  training.html          the page to follow a training by; training.png, samples.png
   MODEL_CARD.md          the model card: written by `train`, completed by `evaluate`
   checkpoints/  tensorboard/  evaluation/  activations/
 """
@@ -99,6 +101,31 @@ class RunFolder:
         return self.path / "history.csv"
 
     @property
+    def finding_history(self) -> Path:
+        """One row an epoch, one column a finding: AUROC on the val part."""
+        return self.path / "finding_history.csv"
+
+    @property
+    def halves(self) -> Path:
+        """How each half of a fused model was fitted and joined, if it was."""
+        return self.path / "halves.json"
+
+    @property
+    def training_page(self) -> Path:
+        """The page to follow a training by."""
+        return self.path / "training.html"
+
+    @property
+    def training_figure(self) -> Path:
+        """The curves of a training, as a picture."""
+        return self.path / "training.png"
+
+    @property
+    def samples(self) -> Path:
+        """Pictures as the model was fed them, and its labels."""
+        return self.path / "samples.png"
+
+    @property
     def checkpoints(self) -> Path:
         """What training keeps while it goes on."""
         return self.path / "checkpoints"
@@ -167,6 +194,35 @@ class RunFolder:
             labels = table["findings"]
             tuples = {text: tuple(text.split("|")) for text in labels.unique()}
             return table.assign(findings=labels.map(tuples.__getitem__))
+
+    def read_history(self) -> pd.DataFrame:
+        """Reads `history.csv`: one row an epoch; none before the first has ended."""
+        if not self.history.is_file():
+            return pd.DataFrame({"epoch": []})
+        with _reading(self.history):
+            return pd.read_csv(self.history)
+
+    def read_finding_history(self) -> pd.DataFrame:
+        """Reads `finding_history.csv`: `epoch`, then a column a finding.
+
+        Returns:
+            One row an epoch, NaN where undefined; no row where there is no file, as in
+            runs of before.
+        """
+        if not self.finding_history.is_file():
+            return pd.DataFrame({"epoch": []})
+        with _reading(self.finding_history):
+            table = pd.read_csv(self.finding_history)
+            areas = dict.fromkeys(table.columns.drop("epoch"), "float64")
+            return table.astype({"epoch": "int64", **areas})
+
+    def write_halves(self, values: dict[str, Any]) -> None:
+        """Writes `halves.json`."""
+        write_json(self.halves, values)
+
+    def read_halves(self) -> dict[str, Any]:
+        """Reads `halves.json`; nothing where the halves were not fitted apart."""
+        return _read_json(self.halves) if self.halves.is_file() else {}
 
     def write_details(self, details: pd.DataFrame) -> None:
         """Writes `details.csv`, if it has a column besides `image_id`."""

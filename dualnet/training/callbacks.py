@@ -5,6 +5,7 @@ others read it.
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from dualnet.data.batches import Batches
 from dualnet.errors import ConfigError
 from dualnet.files import atomic_path
 from dualnet.runs import write_table
-from dualnet.scores import macro_auroc
+from dualnet.scores import auroc_per_class, macro_auroc
 
 SCORE = "val_macro_auroc"
+AREA = "val_auroc/"  # then a class
 COLUMNS = (
     "epoch",
     "loss",
@@ -42,6 +44,7 @@ class EpochScores(keras.callbacks.Callback):
         val_labels: All findings present, bool, shape (n, num_classes).
         scored: The findings whose mean AUROC is the score, bool, shape (num_classes,).
         num_images: Training radiographs an epoch.
+        class_names: What the probabilities are of, the columns of `val_labels`.
         loss: What `val_loss` is of targets and probabilities; none: the cross-entropy.
     """
 
@@ -51,9 +54,12 @@ class EpochScores(keras.callbacks.Callback):
         val_labels: np.ndarray,
         scored: np.ndarray,
         num_images: int,
+        class_names: Sequence[str],
         loss: keras.losses.Loss | None = None,
     ) -> None:
         super().__init__()
+        self.probabilities = np.zeros((0, len(class_names)), np.float32)
+        self._class_names = tuple(class_names)
         self._loss = loss
         self._val = val
         self._val_labels = val_labels
@@ -73,6 +79,7 @@ class EpochScores(keras.callbacks.Callback):
         model: Any = self.model
         logs["epoch"] = epoch + 1
         logs.update(self.score(model))
+        logs.update(self._score_classes())
         logs["learning_rate"] = float(_to_numpy(model.optimizer.learning_rate))
         logs["seconds"] = time.perf_counter() - self._started
         logs["images_per_second"] = self._num_images / train_seconds
@@ -83,9 +90,15 @@ class EpochScores(keras.callbacks.Callback):
         Args:
             model: A dual classifier that takes the validation batches.
         """
-        probabilities, val_loss = score_batches(model, self._val, self._loss)
-        score = macro_auroc(self._val_labels, probabilities, scored=self._scored)
+        self.probabilities, val_loss = score_batches(model, self._val, self._loss)
+        score = macro_auroc(self._val_labels, self.probabilities, scored=self._scored)
         return {"val_loss": val_loss, SCORE: score}
+
+    def _score_classes(self) -> dict[str, float]:
+        """Returns the AUROC of each class, NaN where it is undefined."""
+        areas = auroc_per_class(self._val_labels, self.probabilities)
+        named = zip(self._class_names, areas, strict=True)
+        return {f"{AREA}{name}": float(area) for name, area in named}
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from dualnet.config import Config
+from dualnet.config import Config, format_config
 from dualnet.data.batches import Batches, EpochOrder
 from dualnet.models.dual import build_dual_classifier
 from dualnet.runs import RunFolder
@@ -20,8 +20,11 @@ from dualnet.training.callbacks import (
     StopAtNaN,
 )
 from dualnet.training.events import EventFiles
+from dualnet.training.finding_history import FindingHistory
+from dualnet.training.following import Follower, Following
 from dualnet.training.objective import Objective
 from dualnet.training.precision import dtype_policy
+from dualnet.training.profiling import make_profile
 from dualnet.training.progress import show_epochs
 from dualnet.training.recipe import build_optimizer, set_class_prior
 from dualnet.training.schedule import PlateauRate
@@ -41,6 +44,7 @@ class Fitting:
         objective: Names the columns of the targets, and what the models are fitted to.
         policy: The dtype policy that the models compute in.
         jit_compile: Whether XLA compiles the steps.
+        follower: Draws the training; none: nobody does.
     """
 
     config: Config
@@ -52,6 +56,7 @@ class Fitting:
     objective: Objective
     policy: str
     jit_compile: bool
+    follower: Follower | None = None
 
     def build(self, modality: str) -> Any:
         """Builds the fused model or one of its ablations, not fitted."""
@@ -76,6 +81,7 @@ class Fitting:
             val_labels=self.val_labels,
             scored=self.scored,
             num_images=len(self.train.positions),
+            class_names=self.objective.class_names,
             loss=self.objective.val_loss,
         )
 
@@ -87,13 +93,15 @@ class Fitting:
         set_class_prior(model, self.objective.prior)
         self._compile(model, num_batches=epochs * len(train))
         history = HistoryFile(self.run.history)
+        scores = self.scores(modality)
         with show_epochs(epochs) as progress:
             callbacks = [
                 EpochOrder(train),
-                *self._watchers(modality, path, train),
+                *self._watchers(scores, path, train),
                 history,
+                FindingHistory(self.run),
                 progress,
-                *self._followers(),
+                *self._followers(train, scores),
             ]
             # shuffle=False: the batches order themselves, from (seed, epoch).
             model.fit(
@@ -110,11 +118,11 @@ class Fitting:
         )
 
     def _watchers(
-        self, modality: str, path: Path, train: Batches
+        self, scores: EpochScores, path: Path, train: Batches
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that score the epochs, keep the best and may stop."""
         training = self.config.training
-        judges = [self.scores(modality), BestModel(path, patience=training.patience)]
+        judges = [scores, BestModel(path, patience=training.patience)]
         if training.ema:
             average_in = AverageIn(train)
             judges = [average_in, *judges, AverageOut(average_in)]
@@ -122,8 +130,18 @@ class Fitting:
             judges.append(PlateauRate(training.learning_rate))
         return [StopAtNaN(), *judges]
 
-    def _followers(self) -> list[keras.callbacks.Callback]:
+    def _followers(
+        self, train: Batches, scores: EpochScores
+    ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that show the epochs to who follows along."""
-        if not self.config.training.tensorboard:
-            return []
-        return [EventFiles(self.run.tensorboard)]
+        config, folder = self.config, self.run.tensorboard
+        events = None
+        if config.training.tensorboard:
+            events = EventFiles(folder, configuration=format_config(config))
+        following = (
+            Following(self.follower, scores=scores, train=train, events=events)
+            if self.follower
+            else None
+        )
+        profile = make_profile(config.training.profile, folder)
+        return [one for one in (events, following, profile) if one is not None]

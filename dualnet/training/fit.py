@@ -17,6 +17,7 @@ from dualnet.runs import RunFolder
 from dualnet.training.backend import find_device, make_deterministic, read_versions
 from dualnet.training.callbacks import SCORE, save_model, score_batches
 from dualnet.training.epochs import Fitting
+from dualnet.training.following import Follower
 from dualnet.training.halves import choose_weights, fit_metadata_half, join_halves
 from dualnet.training.objective import build_objective
 from dualnet.training.precision import resolve_compilation, resolve_precision
@@ -26,7 +27,7 @@ from dualnet.wording import format_number
 logger = logging.getLogger(__name__)
 
 
-def fit(
+def fit(  # noqa: PLR0913 (what a run is made of, all named)
     config: Config,
     run: RunFolder,
     *,
@@ -35,6 +36,7 @@ def fit(
     val_labels: np.ndarray,
     val_patients: np.ndarray,
     vocabulary: Vocabulary,
+    follower: Follower | None = None,
 ) -> pd.DataFrame:
     """Fits a model and writes `model.keras`, `history.csv`, `environment.json`.
 
@@ -52,6 +54,7 @@ def fit(
         val_patients: The patients of `val`, shape (n,).
         vocabulary: Its `class_names` are the columns of `val_labels`; those of the
             targets are the `target_classes` of the label rule.
+        follower: Draws the training as it goes on; none: nobody does.
 
     Returns:
         The history: one row an epoch.
@@ -76,6 +79,7 @@ def fit(
         objective=objective,
         policy=policy,
         jit_compile=jit_compile,
+        follower=follower,
     )
     if config.model.modality == "fused" and config.training.halves_first:
         return _fit_halves(fitting)
@@ -86,7 +90,7 @@ def _fit_halves(fitting: Fitting) -> pd.DataFrame:
     """Fits both halves, joins them and returns the image half's history."""
     run, objective = fitting.run, fitting.objective
     metadata_only = fitting.build("metadata")
-    fit_metadata_half(
+    losses = fit_metadata_half(
         metadata_only,
         fitting.train,
         fitting.val,
@@ -110,11 +114,22 @@ def _fit_halves(fitting: Fitting) -> pd.DataFrame:
     )
     save_model(fused, run.model)
     shutil.rmtree(run.checkpoints)
+    joined, image_half = fitting.scores("fused").score(fused), history[SCORE].max()
+    run.write_halves(
+        {
+            "metadata_half": {"val_loss": losses},
+            "record_weights": dict(
+                zip(objective.class_names, weights.tolist(), strict=True)
+            ),
+            "fused": joined,
+            "image_half": {SCORE: float(image_half)},
+        }
+    )
     logger.info(
         "halves joined, record weighted %s: val macro AUROC %s, image half %s",
         _format_weights(weights, objective.class_names),
-        format_number(fitting.scores("fused").score(fused)[SCORE]),
-        format_number(history[SCORE].max()),
+        format_number(joined[SCORE]),
+        format_number(image_half),
     )
     return history
 

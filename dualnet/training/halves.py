@@ -38,7 +38,7 @@ def fit_metadata_half(
     *,
     objective: Objective,
     jit_compile: bool = False,
-) -> None:
+) -> list[float]:
     """Fits the metadata-only model until its validation loss falls no more.
 
     It starts at the class prior and says nothing beyond: random first weights of
@@ -50,6 +50,9 @@ def fit_metadata_half(
         val: Validation batches, in order, with targets.
         objective: What it is fitted to.
         jit_compile: Whether XLA compiles the steps.
+
+    Returns:
+        The validation loss after each epoch; the least one's weights are kept.
     """
     set_class_prior(metadata_only, objective.prior)
     logits = metadata_only.get_layer("logits")
@@ -78,6 +81,7 @@ def fit_metadata_half(
         format_number(min(losses)),
         int(np.argmin(losses)) + 1,
     )
+    return losses
 
 
 def join_halves(
