@@ -2,7 +2,6 @@ import base64
 import hashlib
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from page_cases import Page
 from PIL import Image
 from report_cases import judge_tiny
 from truth_cases import printed
@@ -46,40 +46,6 @@ def figure(tmp_path: Path) -> Path:
     path = tmp_path / "figure.png"
     Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(path)
     return path
-
-
-class Page(HTMLParser):
-    """The text a reader sees, the elements and their attributes, the scripts."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[tuple[str | None, str]] = []
-        self._inside: tuple[str, str | None] | None = None
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag in {"script", "style"}:
-            self._inside = (tag, dict(attrs).get("type"))
-            if tag == "script":
-                self.scripts.append((self._inside[1], ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in {"script", "style"}:
-            self._inside = None
-
-    def handle_data(self, data: str) -> None:
-        if self._inside is None:
-            self.text.append(data)
-        elif self._inside[0] == "script":
-            kind, text = self.scripts[-1]
-            self.scripts[-1] = (kind, text + data)
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.text).split())
 
 
 @pytest.fixture(scope="module")

@@ -119,6 +119,15 @@ def embed(picture: Image.Image, form: str = "PNG", **options: Any) -> str:
     return f"data:image/{form.lower()};base64,{code}"
 
 
+def embed_png(png: bytes) -> str:
+    """Returns a PNG file as a `data:` address, as it is.
+
+    Args:
+        png: The file's bytes.
+    """
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
 def draw_bars(values: np.ndarray, parts: Mapping[str, int]) -> dict[str, Any]:
     """Returns a vector as bars in a box of width `units` and height 100.
 

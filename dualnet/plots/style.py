@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from dualnet.files import atomic_path
@@ -110,6 +112,20 @@ def save_figure(figure: Figure, path: Path) -> None:
         # no Software tag: it would change the bytes with matplotlib's version
         metadata = {"Software": None} if path.suffix == ".png" else None
         figure.savefig(unfinished, dpi=DPI, metadata=metadata)
+
+
+def render_figure(figure: Figure) -> np.ndarray:
+    """Draws a figure at its own size.
+
+    Args:
+        figure: What to draw.
+
+    Returns:
+        Its pixels, uint8, shape (height, width, 3).
+    """
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def display_name(finding: str) -> str:

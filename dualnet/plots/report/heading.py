@@ -25,6 +25,8 @@ class Heading:
         verdict: Sentences, each with the lines that belong to it.
         facts: The main numbers, each with what it is.
         files: Where every number can be found.
+        summary: The headline above `verdict`.
+        links: Other pages, each its address and what it is.
     """
 
     title: str
@@ -35,6 +37,8 @@ class Heading:
     files: str = (
         "Every number is in metrics.json, every probability in predictions.csv."
     )
+    summary: str = "Verdict"
+    links: Sequence[tuple[str, str]] = ()
 
 
 def make_heading(metrics: Mapping[str, Any]) -> Heading:

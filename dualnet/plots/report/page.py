@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from markupsafe import Markup
 from PIL import Image
@@ -30,7 +31,7 @@ class Script:
 
     text: Markup
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 in base64, as a Content-Security-Policy names it."""
         digest = hashlib.sha256(self.text.encode()).digest()
@@ -40,7 +41,7 @@ class Script:
 def render_page(
     heading: Heading,
     sections: Sequence[Section],
-    figures: Mapping[str, Image.Image],
+    figures: Mapping[str, Image.Image | str],
     charts: Mapping[str, Chart],
 ) -> str:
     """Returns the report as one HTML text.
@@ -48,7 +49,8 @@ def render_page(
     Args:
         heading: Its top.
         sections: Its sections.
-        figures: Each figure that the sections show, as `read_figure` returns it.
+        figures: Each figure that the sections show, as `read_figure` returns it, or
+            embedded already; one that has a chart may lack.
         charts: Interactive twins of some of them.
 
     Returns:
@@ -59,7 +61,11 @@ def render_page(
     return open_template("report.html.j2", keep=keep_together).render(
         heading=heading,
         sections=sections,
-        sources={name: embed_figure(figures[name]) for name in sorted(shown)},
+        sources={
+            name: one if isinstance(one, str) else embed_figure(one)
+            for name, one in sorted(figures.items())
+            if name in shown
+        },
         charts=charts,
         chart_values=_as_script_values(charts),
         scripts=_read_scripts() if charts else [],
@@ -74,6 +80,7 @@ def _as_script_values(charts: Mapping[str, Chart]) -> Markup:
     return Markup(text)
 
 
+@lru_cache(maxsize=1)  # the page of a running training is written again and again
 def _read_scripts() -> list[Script]:
     from plotly.offline import get_plotlyjs  # half a second: only where it is needed
 

@@ -1,0 +1,1 @@
+"""A training as it goes on: figures of an epoch, curves, and a page of them."""
