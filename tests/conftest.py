@@ -25,18 +25,23 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def drawn() -> None:
-    """Asked for by tests that want an evaluation's figures and report."""
+    """Asked for by tests that want figures, reports and pages of trainings."""
 
 
 @pytest.fixture(autouse=True)
 def _undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evaluations without figures and reports, which cost more than all the rest."""
+    """Evaluations without figures and reports, which cost more than all the rest.
+
+    Trainings without pages too, but for those of fixtures of a module.
+    """
     if {"drawn", "real_data"} & set(request.fixturenames):
         return
     room = "dualnet.jobs.evaluation_folder"
     monkeypatch.setattr(f"{room}.plot_evaluation", lambda *_: {})
     monkeypatch.setattr(f"{room}.draw_charts", lambda *_: [])
     monkeypatch.setattr(f"{room}.write_report", lambda *_, **__: None)
+    page = "dualnet.jobs.training_page.write_training_page"
+    monkeypatch.setattr(page, lambda *_, **__: None)
     compare = "dualnet.jobs.compare"
     monkeypatch.setattr(f"{compare}.plot_comparison", lambda *_: {})
     monkeypatch.setattr(f"{compare}.write_comparison_report", lambda *_, **__: None)

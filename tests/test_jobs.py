@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import run_cases
+from page_cases import Page
 
 from dualnet.config import Config, read_config
 from dualnet.errors import ConfigError, RecordError, RunError
@@ -20,6 +21,7 @@ from dualnet.jobs.finished import read_run
 from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.prepare import prepare_data
 from dualnet.jobs.train import make_batches, read_training_data, train_run
+from dualnet.jobs.training_page import link_reports
 from dualnet.jobs.visualize import visualize_run
 from dualnet.runs import RunFolder
 
@@ -91,6 +93,34 @@ def test_only_training_batches_are_changed_and_smoothed(
         rows = batches.positions[batches.order[:8]]
         pictures = batches[0][0]["image"][:8]
         assert (pictures != data.cache.read(rows)).any(axis=(1, 2, 3)).all() == changed
+
+
+def test_a_run_has_a_page_that_shows_how_it_was_trained(run: RunFolder) -> None:
+    words = Page(run.training_page.read_text("utf-8")).words
+    assert "Finished after 2 of 2 epochs." in words
+    assert "Joined: " in words
+    assert "calibrating" in words
+    assert {run.training_figure, run.samples} <= set(run.path.iterdir())
+    table = run.read_finding_history()
+    assert list(table["epoch"]) == [1, 2]
+    assert set(run.read_halves()["record_weights"]) == set(table.columns) - {"epoch"}
+
+
+def test_the_page_of_a_training_links_to_its_evaluations(
+    run: RunFolder, tmp_path: Path, drawn: None
+) -> None:
+    copied = RunFolder(shutil.copytree(run.path, tmp_path / "run"))
+    for name in ("val/report.html", "report.html"):
+        report = copied.evaluation / name
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.touch()
+    link_reports(copied)
+    elements = Page(copied.training_page.read_text("utf-8")).elements
+    addresses = [attributes["href"] for tag, attributes in elements if tag == "a"]
+    assert addresses[:2] == ["evaluation/report.html", "evaluation/val/report.html"]
+    copied.training_page.unlink()
+    link_reports(copied)
+    assert not copied.training_page.exists()  # a run of before had none
 
 
 def test_train_writes_the_model_card_and_evaluate_completes_it(

@@ -55,6 +55,7 @@ def train(  # noqa: PLR0913 - one argument an option
 
     train_run(settings, run, overwrite=overwrite)
     typer.echo(f"run folder: {run}")
+    typer.echo(f"training page: {run / 'training.html'}")
 
 
 def visualize(

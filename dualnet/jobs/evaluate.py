@@ -35,6 +35,7 @@ from dualnet.jobs.other_tables import Join, check_joins
 from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.sources import describe_dataset, keep_cached, prepare
 from dualnet.jobs.thumbnails import predict_thumbnails
+from dualnet.jobs.training_page import link_reports
 from dualnet.memory import release_unused
 from dualnet.plots.audit import plot_audit
 from dualnet.wording import number_of
@@ -121,6 +122,7 @@ def evaluate_run(  # noqa: PLR0913 - one argument an option
         write_audit(folder, audited)
     if out is None:
         write_model_card(run.folder)
+        link_reports(run.folder)
     return written
 
 

@@ -26,6 +26,7 @@ from dualnet.errors import ConfigError
 from dualnet.files import empty_folder
 from dualnet.jobs.calibrate import calibrate_run
 from dualnet.jobs.finished import read_run
+from dualnet.jobs.follow import RunFollower
 from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.sources import (
     describe_dataset,
@@ -34,6 +35,7 @@ from dualnet.jobs.sources import (
     read_source,
     split_patients,
 )
+from dualnet.jobs.training_page import write_run_page
 from dualnet.runs import RunFolder, create_run
 from dualnet.training.fit import fit
 from dualnet.training.recipe import (
@@ -101,6 +103,7 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
         calibrate_run(read_run(path), data.cache)
     run.write_environment({**run.read_environment(), "spent": spent})
     write_model_card(run)
+    write_run_page(run, finished=True)
     return run
 
 
@@ -135,6 +138,14 @@ def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
         ),
         val_patients=data.table["patient_id"].iloc[val].to_numpy(),
         vocabulary=data.records.vocabulary,
+        follower=RunFollower(
+            run,
+            train=data.table.iloc[data.rows("train")],
+            val=data.table.iloc[val].assign(part="val"),
+            vocabulary=data.records.vocabulary,
+            class_names=data.targets.class_names,
+            tensorboard=config.training.tensorboard,
+        ),
     )
 
 
