@@ -212,6 +212,10 @@ class TrainingConfig(Stage):
     patience: int = Field(
         default=5, ge=1, description="Epochs without a better validation macro AUROC."
     )
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="The epoch of the best validation macro AUROC, or the last of all.",
+    )
     halves_first: bool = Field(
         default=True, description="Fit each half of the fused model alone, then join."
     )

@@ -233,6 +233,18 @@ def test_best_model_is_kept_and_patience_ends_training(
     assert model.epochs_run == epochs_run
 
 
+def test_last_epoch_is_kept_on_request_however_it_scores(monkeypatch, tmp_path: Path):
+    last_model = BestModel(tmp_path / "model.keras", patience=1, keep="last")
+    epochs_saved = []
+    monkeypatch.setattr(
+        "dualnet.training.callbacks.save_model",
+        lambda model, _path: epochs_saved.append(model.epochs_run + 1),
+    )
+    run_epochs(last_model, [0.7, 0.6, 0.5])
+    assert epochs_saved == [1, 2, 3]
+    assert (last_model.epoch, last_model.score) == (3, 0.5)
+
+
 def test_weight_that_is_not_finite_is_named():
     layer = keras.layers.Dense(1, name="logits")
     model = keras.Sequential([keras.Input((2,)), layer])

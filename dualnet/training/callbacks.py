@@ -135,23 +135,28 @@ class StopAtNaN(keras.callbacks.Callback):
 class BestModel(keras.callbacks.Callback):
     """Keeps the best model on disk, and stops when it has not been beaten for long.
 
+    Or keeps the last and never stops: where few patients choose, the epoch that scores
+    best is a lucky one.
+
     Args:
         path: The model's file, replaced as a whole at each improvement.
         patience: Epochs without improvement after which training stops.
+        keep: `best`, or `last`.
     """
 
-    def __init__(self, path: Path, *, patience: int) -> None:
+    def __init__(self, path: Path, *, patience: int, keep: str = "best") -> None:
         super().__init__()
         self.path = path
         self.patience = patience
+        self.keep = keep
         self.score = -np.inf
         self.epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Saves the model if it is the best so far."""
+        """Saves the model if it is the best so far, or the last is kept."""
         model: Any = self.model
         score = (logs or {})[SCORE]
-        if score > self.score:
+        if score > self.score or self.keep == "last":
             self.score, self.epoch = score, epoch + 1
             save_model(model, self.path)
         elif epoch + 1 - self.epoch >= self.patience:

@@ -122,7 +122,8 @@ class Fitting:
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that score the epochs, keep the best and may stop."""
         training = self.config.training
-        judges = [scores, BestModel(path, patience=training.patience)]
+        best = BestModel(path, patience=training.patience, keep=training.keep)
+        judges = [scores, best]
         if training.ema:
             average_in = AverageIn(train)
             judges = [average_in, *judges, AverageOut(average_in)]
