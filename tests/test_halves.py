@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.special import expit, logit, softmax
 
 from dualnet.config import TrainingConfig
@@ -215,21 +216,48 @@ def test_of_sigmoids_log_odds_are_summed_less_those_of_the_prior() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 
 
-def test_the_weights_of_sigmoids_are_chosen_finding_by_finding() -> None:
-    # One row that has both. The picture is unsure, the record at log-odds of log(4) and
-    # log(1/9) above a prior of one half: w = 1 + .25 * (1 - p) * record, p = expit(w *
-    # record), where the derivative of the penalised loss is zero.
-    record = np.log([4, 1 / 9])
-    weights = choose_weights(
-        np.full((1, 2), 0.5),
-        expit(record)[np.newaxis],
-        np.ones((1, 2)),
-        prior=np.full(2, 0.5),
-        activation="sigmoid",
+def said_of_sigmoids() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log-odds of both halves, above a prior of one half, and what is present."""
+    random = np.random.default_rng(0)
+    truth, noise, picture = random.normal(size=(3, 60, 2))
+    # the record tells the first finding, and of the second nothing
+    record = np.stack([truth[:, 0], noise[:, 1]], axis=1)
+    present = truth + picture + random.normal(size=(60, 2)) > 0
+    return picture, record, present.astype(float)
+
+
+def choose_of_sigmoids(
+    picture: np.ndarray, record: np.ndarray, targets: np.ndarray
+) -> np.ndarray:
+    half = np.full(2, 0.5)
+    return choose_weights(
+        expit(picture), expit(record), targets, prior=half, activation="sigmoid"
     )
-    expected = 1 + 0.25 * (1 - expit(weights * record)) * record
-    np.testing.assert_allclose(weights, expected, rtol=1e-4)
-    assert weights[0] > 1 > weights[1]
+
+
+def test_the_weights_of_sigmoids_are_chosen_finding_by_finding() -> None:
+    picture, record, targets = said_of_sigmoids()
+    weights = choose_of_sigmoids(picture, record, targets)
+    assert weights[0] > 0.8 > 0.5 > weights[1]
+    # Where the derivatives of the penalised loss are zero, with p = expit(s * said) and
+    # said = picture + w * record: by s, sum((y - p) * said) = 0; by w, finding by
+    # finding, w = 1 + .25 * s * sum((y - p) * record).
+    said = picture + weights * record
+
+    def slope(sureness: float) -> float:
+        return float(((targets - expit(sureness * said)) * said).sum())
+
+    sureness: Any = brentq(slope, 0.1, 10)
+    surplus = targets - expit(sureness * said)
+    expected = 1 + 0.25 * sureness * (surplus * record).sum(axis=0)
+    np.testing.assert_allclose(weights, expected, rtol=1e-3)
+
+
+def test_the_weights_of_sigmoids_do_not_depend_on_how_sure_the_halves_are() -> None:
+    picture, record, targets = said_of_sigmoids()
+    found = choose_of_sigmoids(2 * picture, 2 * record, targets)
+    expected = choose_of_sigmoids(picture, record, targets)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
 def make_objective(matrix: np.ndarray, **training: Any) -> Objective:

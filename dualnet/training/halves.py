@@ -29,6 +29,7 @@ LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 1e-3
 MAX_WEIGHT = 2.0  # of the record, for one class
 WEIGHT_SPREAD = 0.5  # how far from 1 a weight is thought to lie, standard deviation
+LOG_SURENESS = (-3.0, 1.0)  # of what both halves say, where one temperature is fitted
 
 
 def fit_metadata_half(
@@ -158,13 +159,14 @@ def choose_weights(
         float64, 0 to `MAX_WEIGHT`, shape (num_classes,).
     """
     picture = _to_logits(image, activation) + adjustment
-    record = _to_logits(metadata, activation) - prior_logits(prior, activation)
-    record = _centre(record, prior, activation)
-    lose = _LOSSES[activation]
+    known = prior_logits(prior, activation)
+    record = _centre(_to_logits(metadata, activation) - known, prior, activation)
+    if activation == SIGMOID:
+        return _choose_relative_weights(picture - known, record, targets, known)
 
     def penalised_loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         distance = (weights - 1) / WEIGHT_SPREAD
-        loss, surplus = lose(picture + weights * record, targets)
+        loss, surplus = _lose_softmax(picture + weights * record, targets)
         loss = (distance**2).sum() / 2 + loss
         return loss, distance / WEIGHT_SPREAD + (surplus * record).sum(axis=0)
 
@@ -178,6 +180,47 @@ def choose_weights(
     return found.x
 
 
+def _choose_relative_weights(
+    picture: np.ndarray, record: np.ndarray, targets: np.ndarray, known: np.ndarray
+) -> np.ndarray:
+    """Chooses the weights beside one temperature for all that is said.
+
+    An image half is surer than it is right. Without a temperature of its own the sum is
+    brought down to what is right by weighing the record less, which costs rank: macro
+    AUROC .748 in place of .752, the mean of three folds of NIH's radiographs, with a
+    net of twice the weights .742 in place of .751. The temperature is let go:
+    calibration fits its own.
+
+    Args:
+        picture: What the image half says beyond the prior, log-odds, shape
+            (n, num_findings).
+        record: What the metadata half says beyond it.
+        targets: Whether each finding is present, 0 to 1.
+        known: The log-odds of the prior, shape (num_findings,).
+
+    Returns:
+        As `choose_weights` does.
+    """
+
+    def penalised_loss(chosen: np.ndarray) -> tuple[float, np.ndarray]:
+        weights, sureness = chosen[:-1], np.exp(chosen[-1])
+        distance = (weights - 1) / WEIGHT_SPREAD
+        said = picture + weights * record
+        loss, surplus = _lose_sigmoid(known + sureness * said, targets)
+        slope = distance / WEIGHT_SPREAD + sureness * (surplus * record).sum(axis=0)
+        loss = (distance**2).sum() / 2 + loss
+        return loss, np.append(slope, sureness * (surplus * said).sum())
+
+    found = minimize(
+        penalised_loss,
+        np.append(np.ones(len(known)), 0.0),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, MAX_WEIGHT)] * len(known) + [LOG_SURENESS],
+    )
+    return found.x[:-1]
+
+
 def _lose_softmax(logits: np.ndarray, targets: np.ndarray) -> tuple[float, np.ndarray]:
     """Returns the cross-entropy of all rows, and its gradient by the logits."""
     logs = log_softmax(logits, axis=1)
@@ -189,9 +232,6 @@ def _lose_sigmoid(logits: np.ndarray, targets: np.ndarray) -> tuple[float, np.nd
     """Returns the cross-entropies of all rows and findings, and their gradient."""
     loss = (np.logaddexp(0, logits) - targets * logits).sum()
     return loss, expit(logits) - targets
-
-
-_LOSSES = {SOFTMAX: _lose_softmax, SIGMOID: _lose_sigmoid}
 
 
 def _to_logits(probabilities: np.ndarray, activation: str) -> np.ndarray:
