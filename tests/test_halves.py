@@ -21,6 +21,7 @@ from dualnet.training.halves import (
     join_halves,
 )
 from dualnet.training.objective import Objective, build_objective
+from dualnet.training.recipe import set_class_prior
 
 SIZE, NUM_FEATURES, CLASSES = 32, 2, ("Edema", "Hernia", "No Finding")
 VOCABULARY = Vocabulary(
@@ -311,3 +312,48 @@ def test_the_objective_of_sigmoids_starts_where_the_weights_put_the_prior() -> N
     np.testing.assert_allclose(plain.prior, [0.25, 0.5])
     weighted = make_objective(matrix, label_rule="multi_hot", imbalance="class_weights")
     np.testing.assert_allclose(weighted.prior, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("rule", ["first", "multi_hot"])
+def test_a_focal_loss_starts_where_saying_the_same_costs_least(rule: str) -> None:
+    shares = np.array([0.1, 0.2, 0.7])
+    matrix = np.eye(3)[np.repeat(np.arange(3), [1, 2, 7])]
+    if rule == "multi_hot":
+        matrix, shares = matrix[:, :2], shares[:2]
+    objective = make_objective(matrix, label_rule=rule, loss="focal")
+
+    def lose(prior: np.ndarray) -> float:
+        said = np.tile(prior, (len(matrix), 1)).astype("float32")
+        return float(np.asarray(objective.loss(matrix.astype("float32"), said)))
+
+    assert (objective.prior[:2] > shares[:2]).all()  # the rare ones
+    least = lose(objective.prior)
+    assert least < lose(shares)
+    for column in range(len(shares)):
+        for step in (-0.02, 0.02):
+            other = objective.prior.copy()
+            other[column] += step
+            if rule == "first":
+                other /= other.sum()
+            assert least < lose(other)
+
+
+def test_the_adjusted_loss_learns_what_the_cross_entropy_learns() -> None:
+    """From where each starts, the bias takes up all that is added."""
+    random = np.random.default_rng(0)
+    features = random.normal(size=(20, 4)).astype("float32")
+    matrix = np.eye(3, dtype="float32")[random.integers(3, size=20)]
+    said = []
+    for name in ("cross_entropy", "logit_adjusted"):
+        objective = make_objective(matrix, loss=name)
+        inputs = keras.Input((4,))
+        logits = keras.layers.Dense(3, kernel_initializer="zeros", name="logits")
+        outputs = keras.layers.Activation("softmax", name="probabilities")
+        model = keras.Model(inputs, outputs(logits(inputs)))
+        set_class_prior(model, objective.prior)
+        model.compile(keras.optimizers.Adam(0.1), objective.loss)
+        model.fit(features, matrix, epochs=3, batch_size=20, verbose=0)
+        said.append(np.log(np.asarray(model(features))) + objective.adjustment)
+    np.testing.assert_allclose(
+        softmax(said[1], axis=1), softmax(said[0], axis=1), rtol=1e-3
+    )
