@@ -138,6 +138,20 @@ def test_large_samples_are_averaged_over_whole_pixels() -> None:
     assert small.sum() == 8
 
 
+@pytest.mark.parametrize("side", [32, 256])
+def test_captions_stay_below_their_picture(side: int) -> None:
+    names = ["Cardiomegaly", "Consolidation", "Emphysema", "Edema", "Mass", "Hernia"]
+    pairs = [f"{one}, {two}, Mass" for one in names for two in names if one < two]
+    record = "100 y, female, AP, follow-up 183"
+    images = np.zeros((len(pairs), side, side, 1))
+    figure = plot_samples(images, [(pair, record) for pair in pairs])
+    width = side * -(-224 // side)
+    render_figure(figure)
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    for text in figure.texts:
+        assert text.get_window_extent(renderer).width <= width + GAP, text.get_text()
+
+
 def test_samples_have_their_labels_and_long_ones_are_broken() -> None:
     names = "Atelectasis, Pleural Thickening, Consolidation, Effusion, Fibrosis, Mass"
     figure = plot_samples(np.zeros((1, 64, 64, 1)), [(names, "57 y, AP")])

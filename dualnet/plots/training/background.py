@@ -105,7 +105,7 @@ def make_split(facts: TrainingFacts) -> Section:
         ],
     )
     lost = Table(
-        caption=f"Labels that the rule `{rule}` drops",
+        caption=f"Labels that the rule {rule} drops",
         header=["finding", "labelled", "kept", "dropped", "share"],
         rows=[
             [
@@ -122,9 +122,7 @@ def make_split(facts: TrainingFacts) -> Section:
         paragraphs=(
             f"{number_of(shared, 'patient')} in two parts. "
             + (
-                ""
-                if dropped
-                else f"The label rule `{rule}` drops no label of a finding."
+                "" if dropped else f"The label rule {rule} drops no label of a finding."
             ),
         ),
         tables=(used, classes, *([lost] if dropped else [])),

@@ -25,7 +25,7 @@ CURVES = "training"
 FINDINGS = "finding_curves"
 PANEL = 190  # pixels
 BETWEEN = 62  # pixels: an axis' ticks and the next title
-LEGEND = 54  # pixels
+BELOW = 8  # pixels
 SIGNIFICANT = 5
 # twelve that gray and the colour-blind tell apart by their dashes and marks as well
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#882255", "#666666")
@@ -65,8 +65,18 @@ def draw_curves(facts: TrainingFacts) -> Chart:
     axes = {"x": base.pop("xaxis"), "y": base.pop("yaxis")}
     layout: dict[str, Any] = {
         **base,
-        "height": total + LEGEND,
-        "margin": {"l": 8, "r": 16, "t": 4, "b": LEGEND},
+        "height": total + BELOW,
+        "margin": {"l": 8, "r": 16, "t": 4, "b": BELOW},
+        # beside the title of the first panel, which alone has two curves
+        "legend": {
+            **base["legend"],
+            "x": 1,
+            "xanchor": "right",
+            "xref": "paper",
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "top",
+        },
         "hovermode": "x",
         "annotations": [],
         "shapes": [],
@@ -85,7 +95,7 @@ def draw_curves(facts: TrainingFacts) -> Chart:
             **axes["y"],
             "anchor": f"x{key}",
             "domain": [max(0.0, bottom), top],
-            "nticks": 6,
+            "tickformat": "~g",  # a learning rate of .0008 as such
             "title": {},
         }
         del layout[f"yaxis{key}"]["range"]

@@ -13,8 +13,8 @@ LEAST_SIDE = 224  # pixels of a picture, so that three lines fit below it
 MOST_SIDE = 320
 GAP = 8  # pixels
 LINE = 24  # pixels
-TEXT = 13.0  # points: 18 pixels
-LONGEST = 28  # characters of a line
+TEXT = 12.0  # points
+CHARACTER = 10  # pixels; an m is wider, but no name has only those
 MOST_LINES = 3  # of labels
 
 
@@ -34,7 +34,10 @@ def plot_samples(images: np.ndarray, captions: Sequence[Sequence[str]]) -> Figur
     """
     shown = enlarge(images)
     side, height = shown.shape[2], shown.shape[1]
-    lines = [[line for text in caption for line in _wrap(text)] for caption in captions]
+    lines = [
+        [line for text in caption for line in _wrap(text, side // CHARACTER)]
+        for caption in captions
+    ]
     below = LINE * max((len(one) for one in lines), default=0) + GAP
     columns = min(COLUMNS, max(1, len(shown)))
     num_rows = -(-len(shown) // columns)
@@ -81,12 +84,12 @@ def enlarge(images: np.ndarray) -> np.ndarray:
     return whole.repeat(times, axis=1).repeat(times, axis=2)
 
 
-def _wrap(text: str) -> list[str]:
+def _wrap(text: str, longest: int) -> list[str]:
     """Breaks a line after commas; of too many lines the end is left out."""
     lines: list[str] = []
     for part in text.split(", "):
         longer = f"{lines[-1]}, {part}" if lines else part
-        if lines and len(longer) <= LONGEST:
+        if lines and len(longer) < longest:
             lines[-1] = longer
         else:
             lines.append(part)

@@ -68,6 +68,7 @@ def make_training_sections(
         _make_findings(facts) if len(facts.areas) else None,
         _make_halves(facts) if facts.halves else None,
         _make_samples() if SAMPLES in figures else None,
+        _make_epochs(facts) if facts.num_done else None,
         make_time(facts),
         make_split(facts),
         make_configuration(facts),
@@ -133,10 +134,35 @@ def _list_tiles(facts: TrainingFacts) -> list[tuple[str, str]]:
 
 
 def _make_curves(facts: TrainingFacts) -> Section:
+    return Section(
+        key="curves",
+        title="Loss, score, rate and speed",
+        paragraphs=(
+            "The loss on training radiographs is the mean over an epoch in which the "
+            "weights change, with dropout and changed pictures; that on validation "
+            "radiographs is taken after it, without. Where the validation loss rises "
+            "while the other falls, the model learns its training radiographs by heart.",
+        )
+        if facts.num_done
+        else ("No epoch has ended yet.",),
+        pictures=(
+            Picture(
+                name=CURVES,
+                title="Loss, macro AUROC, learning rate and pictures a second by epoch",
+                caption="The dotted line stands at the epoch that is kept, the one of "
+                "the highest validation macro AUROC.",
+            ),
+        )
+        if facts.num_done
+        else (),
+    )
+
+
+def _make_epochs(facts: TrainingFacts) -> Section:
     shown = facts.history.tail(SHOWN_EPOCHS)
     left_out = len(facts.history) - len(shown)
     table = Table(
-        caption="Epochs",
+        caption="One row an epoch",
         header=[
             "epoch",
             "loss",
@@ -162,29 +188,7 @@ def _make_curves(facts: TrainingFacts) -> Section:
         if left_out
         else "",
     )
-    return Section(
-        key="curves",
-        title="Loss, score, rate and speed",
-        paragraphs=(
-            "The loss on training radiographs is the mean over an epoch in which the "
-            "weights change, with dropout and changed pictures; that on validation "
-            "radiographs is taken after it, without. Where the validation loss rises "
-            "while the other falls, the model learns its training radiographs by heart.",
-        )
-        if facts.num_done
-        else ("No epoch has ended yet.",),
-        pictures=(
-            Picture(
-                name=CURVES,
-                title="Loss, macro AUROC, learning rate and pictures a second by epoch",
-                caption="The dotted line stands at the epoch that is kept, the one of "
-                "the highest validation macro AUROC.",
-            ),
-        )
-        if facts.num_done
-        else (),
-        tables=(table,) if facts.num_done else (),
-    )
+    return Section(key="epochs", title="Epochs", tables=(table,))
 
 
 def _make_findings(facts: TrainingFacts) -> Section:
