@@ -136,6 +136,15 @@ def test_name_of_a_run_cannot_end_an_element() -> None:
     assert "<b>x" not in html
 
 
+def test_last_epoch_is_the_one_kept_where_that_is_configured() -> None:
+    config = make_facts().config
+    training = config.training.model_copy(update={"keep": "last"})
+    facts = make_facts(config=config.model_copy(update={"training": training}))
+    assert (facts.kept, facts.kept_score) == (4, 0.7)
+    kept = "Epoch 4 is kept: validation macro AUROC .700, as the last is kept."
+    assert describe_state(facts)[1] == kept
+
+
 @pytest.mark.parametrize(
     ("num_epochs", "finished", "state"),
     [

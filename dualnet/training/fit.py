@@ -114,7 +114,9 @@ def _fit_halves(fitting: Fitting) -> pd.DataFrame:
     )
     save_model(fused, run.model)
     shutil.rmtree(run.checkpoints)
-    joined, image_half = fitting.scores("fused").score(fused), history[SCORE].max()
+    joined = fitting.scores("fused").score(fused)
+    keeps_last = fitting.config.training.keep == "last"
+    image_half = history[SCORE].iloc[-1] if keeps_last else history[SCORE].max()
     run.write_halves(
         {
             "metadata_half": {"val_loss": losses},

@@ -56,9 +56,16 @@ class TrainingFacts:
         return self.config.training.epochs
 
     @property
+    def keeps_last(self) -> bool:
+        """Whether the last epoch is kept, however it scores."""
+        return self.config.training.keep == "last"
+
+    @property
     def kept(self) -> int | None:
         """The epoch whose model is kept, from 1; None before the first has ended."""
         scores = self.history[SCORE] if self.num_done else pd.Series(dtype=float)
+        if self.num_done and self.keeps_last:
+            return int(self.history["epoch"].iloc[-1])
         if not scores.notna().any():
             return None
         return int(self.history["epoch"].iloc[int(np.nanargmax(scores))])
@@ -66,7 +73,10 @@ class TrainingFacts:
     @property
     def kept_score(self) -> float | None:
         """Its macro AUROC on the validation part."""
-        return None if self.kept is None else float(self.history[SCORE].max())
+        if self.kept is None:
+            return None
+        rows = self.history["epoch"] == self.kept
+        return float(self.history.loc[rows, SCORE].iloc[0])
 
     @property
     def num_positive(self) -> Mapping[str, int]:

@@ -101,7 +101,8 @@ def describe_state(facts: TrainingFacts) -> list[str]:
         return [state]
     kept = (
         f"Epoch {facts.kept} is kept: validation macro AUROC "
-        f"{format_number(facts.kept_score)}, the highest."
+        f"{format_number(facts.kept_score)}, "
+        f"{'as the last is kept' if facts.keeps_last else 'the highest'}."
     )
     return [state, kept, *_describe_fusion(facts)]
 
@@ -149,8 +150,9 @@ def _make_curves(facts: TrainingFacts) -> Section:
             Picture(
                 name=CURVES,
                 title="Loss, macro AUROC, learning rate and pictures a second by epoch",
-                caption="The dotted line stands at the epoch that is kept, the one of "
-                "the highest validation macro AUROC.",
+                caption="The dotted line stands at the epoch that is kept, "
+                f"{'the last' if facts.keeps_last else 'that of the highest'}"
+                f"{'' if facts.keeps_last else ' validation macro AUROC'}.",
             ),
         )
         if facts.num_done
