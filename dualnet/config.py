@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from dualnet.errors import ConfigError
+from dualnet.image_branches import OWN, expected_branch
 from dualnet.stages import Stage, parse_stage, parse_yaml, shorten
 
 FORMER_NAMES = {"residual": "xnet-residual"}  # of presets
@@ -133,10 +134,35 @@ class ModelConfig(Stage):
     """The dual classifier."""
 
     modality: Modality = "fused"
-    image_branch: Literal["xnet", "residual"] = "xnet"
+    image_branch: str = Field(
+        default="xnet",
+        description="xnet, residual, cnn1, cnn3, or a backbone of keras.applications "
+        "by its name in lower case, such as densenet121.",
+    )
     metadata_fields: tuple[MetadataField, ...] = ("age", "follow_up", "view")
     metadata_units: tuple[int, ...] = (32, 16)
     dropout: float = Field(default=0.3, ge=0, lt=1)
+    fusion: Literal["concat", "film"] = Field(
+        default="concat",
+        description="Side by side, or the record scales and shifts what the picture "
+        "shows.",
+    )
+    weights: str = Field(
+        default="none",
+        description="The image branch begins with: none, imagenet, or the weights of a "
+        ".keras or .weights.h5 file.",
+    )
+    init_from: Path | None = Field(
+        default=None, description="Begin with the weights of another run."
+    )
+
+    @field_validator("image_branch")
+    @classmethod
+    def _branch_is_known(cls, name: str) -> str:
+        expected = expected_branch(name)
+        if expected is not None:
+            raise ValueError(expected)
+        return name
 
     @model_validator(mode="after")
     def _fields_are_few_and_different(self) -> Self:
@@ -144,6 +170,17 @@ class ModelConfig(Stage):
             self.metadata_fields
         ):
             raise ValueError("model.metadata_fields must be one or more, each once")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_come_from_one_place(self) -> Self:
+        if self.init_from is not None and self.weights != "none":
+            raise ValueError("model.weights must be none where init_from names a run")
+        if self.weights == "imagenet" and self.image_branch in OWN:
+            raise ValueError(
+                "model.weights must not be imagenet with a branch of our own: "
+                "only backbones of keras.applications have such weights"
+            )
         return self
 
 
@@ -216,6 +253,26 @@ class TrainingConfig(Stage):
         default="best",
         description="The epoch of the best validation macro AUROC, or the last of all.",
     )
+    metadata_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of training rows shown without their record, and of the "
+        "others' fields, each, shown as missing.",
+    )
+    frozen_epochs: int = Field(
+        default=0,
+        ge=0,
+        description="First epochs in which the image branch keeps its weights.",
+    )
+    unfreeze: Literal["all"] | int = Field(
+        default="all", description="Then all of it learns, or its last so many stages."
+    )
+    fine_tune_rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="Highest learning rate then; none: a tenth of learning_rate.",
+    )
     halves_first: bool = Field(
         default=True, description="Fit each half of the fused model alone, then join."
     )
@@ -270,6 +327,22 @@ class TrainingConfig(Stage):
             )
         return {**others, "augmentation": {**given, "shift": values["max_shift"]}}
 
+    @field_validator("unfreeze", mode="plain")
+    @classmethod
+    def _stages_are_counted(cls, value: Any) -> Literal["all"] | int:
+        if value == "all" or (type(value) is int and value >= 1):
+            return value
+        raise ValueError("must be all, or a number of stages from 1")
+
+    @model_validator(mode="after")
+    def _epochs_are_left_to_fine_tune(self) -> Self:
+        if self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                "training.frozen_epochs must be less than training.epochs, "
+                f"{self.epochs}"
+            )
+        return self
+
 
 class EvaluationConfig(Stage):
     """How a run is judged."""
@@ -294,6 +367,16 @@ class Config(Stage):
         if self.training.label_rule == "member" and self.data.finding is None:
             raise ValueError(
                 "training.label_rule member needs data.finding, such as Pneumothorax"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_frozen_has_been_taught(self) -> Self:
+        begun = self.model.weights != "none" or self.model.init_from is not None
+        if self.training.frozen_epochs and not begun:
+            raise ValueError(
+                "training.frozen_epochs must be 0 where neither model.weights nor "
+                "model.init_from says what the branch has learnt before"
             )
         return self
 

@@ -151,7 +151,10 @@ def test_tiny_model_overfits_eight_images(image_branch: str):
     ("settings", "message"),
     [
         ({"modality": "sound"}, "fused, image, metadata. Received: modality='sound'"),
-        ({"image_branch": "vgg"}, "xnet, residual. Received: image_branch='vgg'"),
+        (
+            {"image_branch": "vgg"},
+            "Near it: vgg19, vgg16. Received: image_branch='vgg'",
+        ),
         ({"image_size": 31}, "at least 32 pixels. Received: image_size=31"),
         ({"dropout": 1.0}, r"in \[0, 1\). Received: dropout=1.0"),
         ({"num_features": 0}, "at least 1 .* Received: num_features=0"),

@@ -42,8 +42,10 @@ ACTIVATIONS = (
     keras.layers.PReLU,
     keras.layers.ELU,
 )
+MAPS = ("convolution", "pooling", "sum", "concatenation")
 NAMED_KINDS = ("fusion", "logits", "probabilities")  # the model contract's own names
 OTHER = "other"
+MANY_STAGES = 24  # of the image branch; a page of more is not looked through
 LOW_PERCENTILE, HIGH_PERCENTILE = 1, 99
 
 
@@ -94,11 +96,13 @@ def activation_layers(
 
     Args:
         model: A functional model, as `build_dual_classifier` makes it.
-        layers: Names or patterns such as `image_conv_*`; None is every stage.
-            A pattern that matches no stage is tried on every other layer.
+        layers: Names or patterns such as `image_conv_*`; None is every stage, or of
+            an image branch with more than `MANY_STAGES` its first convolution and the
+            last stage of each size of its maps. A pattern that matches no stage is
+            tried on every other layer.
 
     Returns:
-        Name and kind of each: convolution, pooling, sum, dense, fusion, logits,
+        Name and kind of each: convolution, pooling, sum, concatenation, dense, fusion, logits,
         probabilities, or other for a layer that is no stage of its own.
 
     Raises:
@@ -207,8 +211,9 @@ def fusion_parts(model: keras.Model) -> dict[str, int]:
         of the vector; empty where `fusion` does not join several branches.
     """
     layers = {layer.name: layer for layer in model.layers}
-    tensors = _tensors(layers["fusion"], "input") if "fusion" in layers else []
-    if len(tensors) < 2:
+    fusion = layers.get("fusion")
+    tensors = _tensors(fusion, "input") if fusion is not None else []
+    if len(tensors) < 2 or not isinstance(fusion, keras.layers.Concatenate):
         return {}
     return {"+".join(sorted(_sources(tensor))): tensor.shape[-1] for tensor in tensors}
 
@@ -217,7 +222,7 @@ def _select(model: keras.Model, patterns: Sequence[str] | None) -> list[_Stage]:
     everything = _stages(model)
     stages = [stage for stage in everything if stage.kind != OTHER]
     if patterns is None:
-        return stages
+        return _thin(stages)
     chosen: set[str] = set()
     for pattern in patterns:
         chosen |= _match(pattern, [stage.name for stage in stages]) or _match(
@@ -226,6 +231,29 @@ def _select(model: keras.Model, patterns: Sequence[str] | None) -> list[_Stage]:
         if not _match(pattern, chosen):
             raise _unmatched(pattern, stages)
     return [stage for stage in everything if stage.name in chosen]
+
+
+def _thin(stages: list[_Stage]) -> list[_Stage]:
+    """Of a deep image branch, keeps one stage for each size of its maps."""
+    branch = [
+        stage
+        for stage in stages
+        if stage.branch == 0 and (stage.kind in MAPS or _side(stage))
+    ]
+    if len(branch) <= MANY_STAGES:
+        return stages
+    first = next(stage for stage in branch if stage.kind == "convolution")
+    # squeeze and excitation has maps of 1x1, and means nothing to look at
+    last = {_side(stage): stage.name for stage in branch if _side(stage) > 1}
+    kept = {first.name, *last.values(), "image_pool"}
+    left = {stage.name for stage in branch} - kept
+    return [stage for stage in stages if stage.name not in left]
+
+
+def _side(stage: _Stage) -> int:
+    """The height of a stage's maps; 0 of a vector."""
+    shape = stage.tensor.shape
+    return shape[1] if len(shape) == 4 else 0
 
 
 def _match(pattern: str, names: Sequence[str] | set[str]) -> set[str]:
@@ -267,7 +295,7 @@ def _stage(
     kind = _kind(layer)
     if kind == "dense" and branch == 1:
         kind = "metadata dense"
-    if kind in {"convolution", "pooling", "sum"}:
+    if kind in MAPS:
         tensor = _activated(layer, consumers)
     return _Stage(layer.name, kind, tensor, branch)
 
@@ -279,10 +307,13 @@ def _kind(layer: keras.layers.Layer) -> str:
         "convolution": CONVOLUTIONS,
         "pooling": POOLINGS,
         "sum": (keras.layers.Add,),
+        "concatenation": (keras.layers.Concatenate,),
         "dense": (keras.layers.Dense,),
     }
     found = (kind for kind, classes in kinds.items() if isinstance(layer, classes))
-    return next(found, OTHER)
+    kind = next(found, OTHER)
+    repeated = len({id(one) for one in _tensors(layer, "input")}) == 1
+    return OTHER if kind == "concatenation" and repeated else kind  # gray, three times
 
 
 def _activated(

@@ -1,7 +1,8 @@
 """Image branches: a gray radiograph to a vector of features.
 
-`xnet` is what the two student projects describe; `residual` is the one to prefer.
-Both begin with gray values 0-255 and end near `image_pool`, the last pooling stage,
+`xnet` is what the two student projects describe; `residual` is the one to prefer;
+`cnn1` and `cnn3` are the plain networks of a third. Backbones of `keras.applications`
+are in `transfer`. All begin with gray values 0-255 and end near `image_pool`, the last pooling stage,
 whose input still has height and width (Grad-CAM starts there).
 """
 
@@ -19,6 +20,8 @@ XNET_UNITS = 128
 RESIDUAL_STEM = (32, 7)
 RESIDUAL_STAGES = ((32, 1), (64, 2), (128, 2))
 RESIDUAL_FEATURES = 256
+CNN_FILTERS = (32, 64, 128, 128)
+CNN_UNITS = 128
 # Keras' .99 remembers the last few hundred steps: a run of five epochs on 1,700
 # pictures has 265, and would be judged with the statistics of its first weights.
 NORM_MOMENTUM = 0.9
@@ -116,7 +119,69 @@ def apply_residual_branch(image: Any, *, dropout: float, seed: int) -> Any:
     return _dropout(dropout, seed, "image_dropout_1")(features)
 
 
-IMAGE_BRANCHES = {"xnet": apply_xnet_branch, "residual": apply_residual_branch}
+def apply_cnn1_branch(image: Any, *, dropout: float, seed: int) -> Any:
+    """Applies a plain convolutional network to one gray channel.
+
+    sonimik13/ML_NEUMONIA tells COVID, viral pneumonia and normal apart by four networks:
+    one of its own on 1 channel, one on 3, VGG-16 and ResNet-50. Its description gives
+    no layers, so these are ours: four stages of a 3x3 convolution, relu and
+    max-pooling, then a dense layer.
+
+    Args:
+        image: Tensor of gray values 0-255, shape (batch, size, size, 1).
+        dropout: Share of features dropped before and after the dense layer.
+        seed: Seed of the first weights and of dropout.
+
+    Returns:
+        Tensor of features, shape (batch, 128).
+    """
+    return _apply_plain(_rescale(image), dropout, seed)
+
+
+def apply_cnn3_branch(image: Any, *, dropout: float, seed: int) -> Any:
+    """Applies the network of `cnn1` to the gray repeated to three channels.
+
+    The three channels say what one says; the first convolution has three times the
+    weights, 576 more.
+
+    Args:
+        image: Tensor of gray values 0-255, shape (batch, size, size, 1).
+        dropout: Share of features dropped before and after the dense layer.
+        seed: Seed of the first weights and of dropout.
+
+    Returns:
+        Tensor of features, shape (batch, 128).
+    """
+    gray = _rescale(image)
+    rgb = layers.Concatenate(name="image_rgb")([gray, gray, gray])
+    return _apply_plain(rgb, dropout, seed)
+
+
+IMAGE_BRANCHES = {
+    "xnet": apply_xnet_branch,
+    "residual": apply_residual_branch,
+    "cnn1": apply_cnn1_branch,
+    "cnn3": apply_cnn3_branch,
+}
+
+
+def _apply_plain(features: Any, dropout: float, seed: int) -> Any:
+    last = len(CNN_FILTERS)
+    for number, filters in enumerate(CNN_FILTERS, start=1):
+        name = f"image_conv_{number}"
+        features = _conv(filters, 3, 1, seed, name, activation="relu")(features)
+        name = "image_pool" if number == last else f"image_pool_{number}"
+        features = layers.MaxPooling2D(2, name=name)(features)
+    features = layers.Flatten(name="image_flatten")(features)
+    features = _dropout(dropout, seed, "image_dropout_1")(features)
+    name = "image_dense_1"
+    features = layers.Dense(
+        CNN_UNITS,
+        activation="relu",
+        kernel_initializer=he_normal(seed, name),
+        name=name,
+    )(features)
+    return _dropout(dropout, seed, "image_dropout_2")(features)
 
 
 def _apply_block(

@@ -48,6 +48,7 @@ KINDS = {  # what each kind of stage is, in plain words
     "convolution": "convolution",
     "pooling": "pooling",
     "sum": "sum of a residual block",
+    "concatenation": "concatenation of several paths",
     "dense": "dense layer of the image branch",
     METADATA_DENSE: "dense layer of the metadata branch",
     "fusion": "fusion of the branches",
