@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from dualnet.data.augmentation import Augmentation, Draws, augment_images, draw
+from dualnet.data.modality_dropout import MetadataDropout
 
 INPUTS = {
     "fused": ("image", "metadata"),
@@ -49,6 +50,8 @@ class Batches(keras.utils.PyDataset):
         sample_weights: Weight of each radiograph in the loss, shape (n,).
         augmentation: How far each picture is changed, anew each epoch; none: not at
             all. Without a seed none is.
+        metadata_dropout: What of the records is shown as missing, anew each epoch;
+            none: nothing is. Without a seed nothing is.
         modality: `fused`, `image` or `metadata`: which inputs a batch has.
     """
 
@@ -64,6 +67,7 @@ class Batches(keras.utils.PyDataset):
         sampling_weights: np.ndarray | None = None,
         sample_weights: np.ndarray | None = None,
         augmentation: Augmentation | None = None,
+        metadata_dropout: MetadataDropout | None = None,
         modality: str = "fused",
     ) -> None:
         super().__init__(workers=1)
@@ -76,6 +80,7 @@ class Batches(keras.utils.PyDataset):
         self._shares = _as_shares(sampling_weights)
         self._seed = seed
         self._augmentation = augmentation or Augmentation()
+        self._metadata_dropout = None if seed is None else metadata_dropout
         self._inputs = INPUTS[modality]
         self.set_epoch(0)
 
@@ -94,6 +99,9 @@ class Batches(keras.utils.PyDataset):
                 self._augmentation,
                 self._draws.take(slice(start, start + len(rows))),
             )
+        if self._metadata_dropout and "metadata" in inputs:
+            hidden = self._hidden[index * self.batch_size :][: len(rows)]
+            inputs["metadata"] = self._metadata_dropout.hide(inputs["metadata"], hidden)
         others = (self._targets, self._sample_weights)
         return (inputs, *(values[rows] for values in others if values is not None))
 
@@ -151,6 +159,11 @@ class Batches(keras.utils.PyDataset):
         reach = self._augmentation.shift
         shifts = random.integers(-reach, reach, size=(num_rows, 2), endpoint=True)
         self._draws = draw(self._augmentation, shifts, seed=self._seed, epoch=epoch)
+
+        if self._metadata_dropout:
+            self._hidden = self._metadata_dropout.draw(
+                num_rows, seed=self._seed, epoch=epoch
+            )
 
     def _read(self, name: str, rows: np.ndarray) -> np.ndarray:
         if name == "image":

@@ -70,6 +70,15 @@ class MetadataEncoder:
             field: self.feature_names.index(f"{field}_missing") for field in self.fields
         }
 
+    @property
+    def field_columns(self) -> tuple[slice, ...]:
+        """The columns of each field, its missing flag the last of them."""
+        widths = [len(_feature_names(field)) for field in self.fields]
+        ends = np.cumsum(widths).tolist()
+        return tuple(
+            slice(end - width, end) for end, width in zip(ends, widths, strict=True)
+        )
+
     def fit(self, table: pd.DataFrame) -> Self:
         """Learns mean and standard deviation.
 
@@ -177,6 +186,30 @@ class MetadataEncoder:
         missing = np.isnan(values)
         scaled = np.clip((values - mean) / std, -LIMIT, LIMIT)
         return np.stack([np.where(missing, 0.0, scaled), missing], axis=1)
+
+
+def hide_encoded(
+    features: np.ndarray, hidden: np.ndarray, field_columns: Sequence[slice]
+) -> np.ndarray:
+    """Shows fields of encoded records as missing.
+
+    Args:
+        features: Encoded records, shape (rows, features).
+        hidden: Which fields of which rows, bool, shape (rows, fields).
+        field_columns: The columns of each field, as the encoder says them.
+
+    Returns:
+        The features, as if the encoder had not known these values.
+
+    Example:
+        >>> hide_encoded(np.array([[1.5, 0.0]]), np.array([[True]]), [slice(0, 2)])
+        array([[0., 1.]])
+    """
+    shown = features.copy()
+    for column, field in zip(hidden.T, field_columns, strict=True):
+        shown[column, field] = 0.0
+        shown[column, field.stop - 1] = 1.0
+    return shown
 
 
 def _feature_names(field: str) -> tuple[str, ...]:

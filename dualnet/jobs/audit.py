@@ -131,6 +131,8 @@ def write_audit(folder: Path, audit: Audit) -> None:
 
 def _count_missing(run: FinishedRun) -> dict[str, int]:
     train = run.records[run.records["part"] == "train"]
+    if run.config.training.metadata_dropout:  # all were, in some epoch
+        return dict.fromkeys(run.encoder.fields, len(train))
     return {
         field: int(train[FIELD_COLUMNS[field]].isna().sum())
         for field in run.encoder.fields
