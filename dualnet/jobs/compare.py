@@ -19,6 +19,7 @@ from dualnet.files import write_json
 from dualnet.jobs.finished import FinishedRun
 from dualnet.jobs.judged import check_choice
 from dualnet.jobs.predicted import Predicted, read_predicted
+from dualnet.jobs.run_cost import read_cost
 from dualnet.jobs.shared import Shared, settle_patients, share
 from dualnet.plots.comparison import plot_comparison
 from dualnet.plots.report.writer import write_comparison_report
@@ -156,6 +157,7 @@ def _compared_runs(
             modality=one.run.config.model.modality if one.run else None,
             sibling=_sibling(one.run) if one.run else None,
             judged=one.judged,
+            cost=read_cost(one.run) if one.run else None,
         )
         for one in all_predicted
     ]

@@ -7,8 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dualnet.evaluation.comparing.cost_table import has_costs
 from dualnet.evaluation.text.verdict import BEATS, WORSE
 from dualnet.plots import style
+from dualnet.plots.comparison_costs import plot_costs
 from dualnet.plots.forest import draw_interval, name_rows
 from dualnet.plots.style import Look, display_name, new_figure, styled
 from dualnet.wording import describe_rows, format_number
@@ -37,11 +39,14 @@ def plot_comparison(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     Returns:
         The figures by their file name, without suffix.
     """
-    return {
+    figures = {
         "differences": plot_differences(metrics),
         "findings": plot_findings(metrics),
         "macro": plot_macro(metrics),
     }
+    if has_costs(metrics):
+        figures["costs"] = plot_costs(metrics)
+    return figures
 
 
 @styled

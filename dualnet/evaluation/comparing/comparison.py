@@ -46,6 +46,7 @@ class ComparedRun:
         sibling: The same for runs whose configurations differ only in the modality;
             None where it is not known.
         judged: How it was judged on its own, beside its baselines; kept as it is.
+        cost: What the model costs, see `dualnet.jobs.run_cost`; kept as it is.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ComparedRun:
     modality: str | None = None
     sibling: str | None = None
     judged: Mapping[str, Any] | None = None
+    cost: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,7 @@ def _describe_run(
         "num_predicted": run.num_predicted,
         "num_left_out": run.num_predicted - len(rows.labels),
         "judged": run.judged,
+        "cost": None if run.cost is None else dict(run.cost),
         **describe_scored(rows, scored[run.name]),
     }
 

@@ -10,6 +10,7 @@ from dualnet.evaluation.comparing.comparison_verdict import (
     describe_difference,
     join_words,
 )
+from dualnet.evaluation.comparing.cost_table import HEADER, cost_rows, has_costs
 from dualnet.evaluation.table import COLUMNS
 from dualnet.evaluation.text.caution import due_cautions
 from dualnet.evaluation.text.columns import align
@@ -73,6 +74,9 @@ def format_comparison(metrics: Mapping[str, Any]) -> str:
         "\n".join(_fill(line) for line in describe_shared_rows(metrics)),
         align(_scores_rows(metrics), left=(0,), rules=(1, last)),
     ]
+    if has_costs(metrics):
+        rows = [list(HEADER), *cost_rows(metrics)]
+        blocks.append(f"Size and speed\n{align(rows, left=(0,), rules=(1,))}")
     for name in metrics["differences"]:
         title = f"{name} less {metrics['reference']}"
         cells = align(_difference_rows(metrics, name), left=(0, 6), rules=(1, last))

@@ -74,6 +74,12 @@ CAPTIONS: Mapping[str, tuple[str, str]] = {
         "filled mark is a difference that is shown after correction, an open one is "
         "not. Where few radiographs have a finding, its bar is long.",
     ),
+    "costs": (
+        "Score, size and speed of each model",
+        "A mark is the mean over the findings, a bar beside it its interval. Bars from "
+        "0: how many numbers the model holds, and how many radiographs a second it "
+        "trained on and predicted, reading included, on the machine that trained it.",
+    ),
     "subgroups": (
         "Scores by group",
         "A mark is a group's score, a bar its interval; the dotted line is the score "

@@ -12,6 +12,7 @@ from dualnet.evaluation.comparing.comparison_table import (
     order_classes,
 )
 from dualnet.evaluation.comparing.comparison_verdict import describe_addition
+from dualnet.evaluation.comparing.cost_table import HEADER, NOTE, cost_rows, has_costs
 from dualnet.evaluation.text.verdict import (
     BEATS,
     UNDEFINED,
@@ -83,6 +84,26 @@ def make_differences(metrics: Mapping[str, Any]) -> Section | None:
     )
 
 
+def make_costs(metrics: Mapping[str, Any]) -> Section | None:
+    """Sets size and speed of the models beside their score."""
+    if not has_costs(metrics):
+        return None
+    return Section(
+        key="costs",
+        title="Size and speed",
+        tables=(
+            Table(
+                caption="What each model costs, and what it scores",
+                header=list(HEADER),
+                rows=cost_rows(metrics),
+                left=(0,),
+                note=NOTE,
+            ),
+        ),
+        pictures=show("costs"),
+    )
+
+
 def make_additions(metrics: Mapping[str, Any]) -> Section | None:
     """Says what one half adds, where two runs differ in nothing else."""
     if not metrics["additions"]:
@@ -146,6 +167,7 @@ def make_rows(metrics: Mapping[str, Any]) -> Section | None:
 
 SECTIONS: tuple[MakeSection, ...] = (
     make_scores,
+    make_costs,
     make_differences,
     make_additions,
     make_own_baselines,
