@@ -33,6 +33,10 @@ def train(  # noqa: PLR0913 - one argument an option
     ] = None,
     config: ConfigFile = None,
     overrides: Overrides = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option("--init-from", help="A run whose weights this one begins with."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that lies there.")
     ] = False,
@@ -49,6 +53,8 @@ def train(  # noqa: PLR0913 - one argument an option
         cache=cache,
         sample=sample,
     )
+    if init_from is not None:
+        options.insert(0, f"model.init_from={init_from}")
     settings = read_config(preset=preset, file=config, overrides=options)
     load_framework()  # slow: after all words are checked
     from dualnet.jobs.train import train_run

@@ -16,6 +16,7 @@ from dualnet.data.batches import Batches
 from dualnet.data.cache import Cache
 from dualnet.data.labels import MULTI_HOT, Targets, full_labels, make_targets
 from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
+from dualnet.data.modality_dropout import MetadataDropout
 from dualnet.data.records import RecordSet
 from dualnet.data.split import (
     check_split,
@@ -35,6 +36,7 @@ from dualnet.jobs.sources import (
     read_source,
     split_patients,
 )
+from dualnet.jobs.start import Origin, read_origin, settle_origin
 from dualnet.jobs.training_page import write_run_page
 from dualnet.runs import RunFolder, create_run
 from dualnet.training.fit import fit
@@ -44,6 +46,7 @@ from dualnet.training.recipe import (
     smooth_targets,
     with_negative,
 )
+from dualnet.training.starting import Start
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
@@ -92,13 +95,15 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
     run = create_run(path, overwrite=overwrite)
     if overwrite:
         _check_outside(config, path)
+    origin = read_origin(config)
     spent: dict[str, dict[str, float]] = {}
     with _timed(spent, "preparing"):
         data = read_training_data(config)
+        start = _settle(origin, config, data) if origin else None
     if overwrite and path.exists():
         empty_folder(path)
     with _timed(spent, "fitting"):
-        fit_run(config, run, data)
+        fit_run(config, run, data, start)
     with _timed(spent, "calibrating"):
         calibrate_run(read_run(path), data.cache)
     run.write_environment({**run.read_environment(), "spent": spent})
@@ -118,13 +123,16 @@ def _timed(spent: dict[str, dict[str, float]], stage: str) -> Iterator[None]:
     }
 
 
-def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
+def fit_run(
+    config: Config, run: RunFolder, data: TrainingData, start: Start | None = None
+) -> None:
     """Fits a model on data that is read already, and writes the run folder.
 
     Args:
         config: The whole configuration.
         run: The run folder.
         data: What the model is fitted on.
+        start: The weights to begin with; none: those that the seed decides.
     """
     write_inputs(run, config, data)
     val = data.rows("val")
@@ -146,6 +154,7 @@ def fit_run(config: Config, run: RunFolder, data: TrainingData) -> None:
             class_names=data.targets.class_names,
             tensorboard=config.training.tensorboard,
         ),
+        start=start,
     )
 
 
@@ -242,6 +251,7 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
         sample_weights=weights,
         sampling_weights=draws,
         augmentation=make_augmentation(config) if training else None,
+        metadata_dropout=_metadata_dropout(config, data.encoder),
         modality=config.model.modality,
     )
 
@@ -308,16 +318,40 @@ def _name_classes(config: Config) -> dict[str, str]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
+def _settle(origin: Origin, config: Config, data: TrainingData) -> Start:
+    table = data.table.assign(part=data.split["part"].to_numpy())
+    judged = table[table["part"] != "train"]
+    return settle_origin(
+        origin,
+        config,
+        vocabulary=data.records.vocabulary,
+        judged=judged,
+        cache=data.cache,
+    )
+
+
 def _check_outside(config: Config, run: Path) -> None:
-    """Refuses a dataset or a cache that would be deleted when the run is overwritten."""
+    """Refuses what is read and would be deleted when the run is overwritten."""
     data = config.data
-    folders = {"path": data.path, "pictures": data.pictures, "cache": data.cache}
+    folders = {
+        "data.path": data.path,
+        "data.pictures": data.pictures,
+        "data.cache": data.cache,
+        "model.init_from": config.model.init_from,
+    }
     for key, folder in folders.items():
         if folder is not None and folder.resolve().is_relative_to(run.resolve()):
             raise ConfigError(
-                f"data.{key}: must not lie in the run folder, which --overwrite empties. "
+                f"{key}: must not lie in the run folder, which --overwrite empties. "
                 f"Received: {folder}. Name a folder outside {run}."
             )
+
+
+def _metadata_dropout(
+    config: Config, encoder: MetadataEncoder
+) -> MetadataDropout | None:
+    share = config.training.metadata_dropout
+    return MetadataDropout(share, encoder.field_columns) if share else None
 
 
 def _with_cache(config: Config, cache: Cache) -> Config:

@@ -142,13 +142,17 @@ class BestModel(keras.callbacks.Callback):
         path: The model's file, replaced as a whole at each improvement.
         patience: Epochs without improvement after which training stops.
         keep: `best`, or `last`.
+        counted_from: Epochs that do not count as such: those of a frozen branch.
     """
 
-    def __init__(self, path: Path, *, patience: int, keep: str = "best") -> None:
+    def __init__(
+        self, path: Path, *, patience: int, keep: str = "best", counted_from: int = 0
+    ) -> None:
         super().__init__()
         self.path = path
         self.patience = patience
         self.keep = keep
+        self.counted_from = counted_from
         self.score = -np.inf
         self.epoch = 0
 
@@ -159,7 +163,7 @@ class BestModel(keras.callbacks.Callback):
         if score > self.score or self.keep == "last":
             self.score, self.epoch = score, epoch + 1
             save_model(model, self.path)
-        elif epoch + 1 - self.epoch >= self.patience:
+        elif epoch + 1 - max(self.epoch, self.counted_from) >= self.patience:
             model.stop_training = True
 
 

@@ -23,11 +23,13 @@ from dualnet.training.events import EventFiles
 from dualnet.training.finding_history import FindingHistory
 from dualnet.training.following import Follower, Following
 from dualnet.training.objective import Objective
+from dualnet.training.phases import PhaseChange, compile_phase, find_phase
 from dualnet.training.precision import dtype_policy
 from dualnet.training.profiling import make_profile
 from dualnet.training.progress import show_epochs
-from dualnet.training.recipe import build_optimizer, set_class_prior
+from dualnet.training.recipe import set_class_prior
 from dualnet.training.schedule import PlateauRate
+from dualnet.training.starting import Start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class Fitting:
         policy: The dtype policy that the models compute in.
         jit_compile: Whether XLA compiles the steps.
         follower: Draws the training; none: nobody does.
+        start: The weights to begin with; none: those that the seed decides.
     """
 
     config: Config
@@ -57,6 +60,7 @@ class Fitting:
     policy: str
     jit_compile: bool
     follower: Follower | None = None
+    start: Start | None = None
 
     def build(self, modality: str) -> Any:
         """Builds the fused model or one of its ablations, not fitted."""
@@ -70,6 +74,7 @@ class Fitting:
                 image_branch=self.config.model.image_branch,
                 metadata_units=self.config.model.metadata_units,
                 dropout=self.config.model.dropout,
+                fusion=self.config.model.fusion,
                 seed=self.config.seed,
                 activation=self.objective.activation,
             )
@@ -91,12 +96,18 @@ class Fitting:
         train = self.train.with_modality(modality)
         model = self.build(modality)
         set_class_prior(model, self.objective.prior)
-        self._compile(model, num_batches=epochs * len(train))
+        self._give_start(model)
+        self._compile(model, steps_per_epoch=len(train))
         history = HistoryFile(self.run.history)
         scores = self.scores(modality)
         with show_epochs(epochs) as progress:
             callbacks = [
                 EpochOrder(train),
+                PhaseChange(
+                    self.config.training,
+                    steps_per_epoch=len(train),
+                    jit_compile=self.jit_compile,
+                ),
                 *self._watchers(scores, path, train),
                 history,
                 FindingHistory(self.run),
@@ -109,11 +120,22 @@ class Fitting:
             )
         return history.table
 
-    def _compile(self, model: Any, *, num_batches: int) -> None:
+    def _give_start(self, model: Any) -> None:
+        """Gives the model the weights it is to begin with, and notes which it took."""
+        if self.start is not None:
+            told = self.start.describe(self.start.give(model))
+            known = self.run.read_environment()
+            self.run.write_environment({**known, "began_with": told})
+
+    def _compile(self, model: Any, *, steps_per_epoch: int) -> None:
         """Gives the model its recipe."""
-        model.compile(
-            optimizer=build_optimizer(self.config.training, num_batches=num_batches),
+        training = self.config.training
+        compile_phase(
+            model,
+            find_phase(training, 0),
+            training,
             loss=self.objective.loss,
+            steps_per_epoch=steps_per_epoch,
             jit_compile=self.jit_compile,
         )
 
@@ -122,7 +144,12 @@ class Fitting:
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that score the epochs, keep the best and may stop."""
         training = self.config.training
-        best = BestModel(path, patience=training.patience, keep=training.keep)
+        best = BestModel(
+            path,
+            patience=training.patience,
+            keep=training.keep,
+            counted_from=training.frozen_epochs,
+        )
         judges = [scores, best]
         if training.ema:
             average_in = AverageIn(train)

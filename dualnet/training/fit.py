@@ -22,6 +22,7 @@ from dualnet.training.halves import choose_weights, fit_metadata_half, join_halv
 from dualnet.training.objective import build_objective
 from dualnet.training.precision import resolve_compilation, resolve_precision
 from dualnet.training.selection import choose_findings
+from dualnet.training.starting import Start
 from dualnet.wording import format_number
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
     val_patients: np.ndarray,
     vocabulary: Vocabulary,
     follower: Follower | None = None,
+    start: Start | None = None,
 ) -> pd.DataFrame:
     """Fits a model and writes `model.keras`, `history.csv`, `environment.json`.
 
@@ -55,6 +57,7 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
         vocabulary: Its `class_names` are the columns of `val_labels`; those of the
             targets are the `target_classes` of the label rule.
         follower: Draws the training as it goes on; none: nobody does.
+        start: The weights to begin with; none: those that the seed decides.
 
     Returns:
         The history: one row an epoch.
@@ -80,10 +83,30 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
         policy=policy,
         jit_compile=jit_compile,
         follower=follower,
+        start=start,
     )
-    if config.model.modality == "fused" and config.training.halves_first:
+    if fits_halves(config):
         return _fit_halves(fitting)
     return fitting.fit_epochs(config.model.modality, run.model)
+
+
+def fits_halves(config: Config) -> bool:
+    """Returns whether each half is fitted alone; says where it was asked in vain.
+
+    Args:
+        config: The whole configuration.
+    """
+    model, halves_first = config.model, config.training.halves_first
+    if model.modality != "fused" or not halves_first:
+        return False
+    if model.fusion != "concat":
+        logger.info(
+            "model.fusion=%s is fitted as a whole: there is no sum of halves, so "
+            "training.halves_first does nothing",
+            model.fusion,
+        )
+        return False
+    return True
 
 
 def _fit_halves(fitting: Fitting) -> pd.DataFrame:

@@ -1,0 +1,161 @@
+"""Two phases: the branch keeps its weights and its statistics, then stages of it learn."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from dualnet.config import TrainingConfig, read_config
+from dualnet.errors import ConfigError
+from dualnet.models.dual import build_dual_classifier
+from dualnet.training.phases import (
+    PhaseChange,
+    compile_phase,
+    find_phase,
+    frozen_layers,
+    plan_phases,
+)
+
+
+def build(branch: str) -> keras.Model:
+    return build_dual_classifier(
+        image_size=32,
+        num_features=3,
+        class_names=("Edema", "Mass", "No Finding"),
+        image_branch=branch,
+        dropout=0.0,
+    )
+
+
+def test_one_phase_is_as_configured():
+    (phase,) = plan_phases(TrainingConfig(epochs=5, learning_rate=2e-3))
+    assert (phase.first, phase.end, phase.learning_rate) == (0, 5, 2e-3)
+    assert phase.learning_stages is None
+
+
+def test_epoch_alone_tells_its_phase():
+    training = TrainingConfig(epochs=6, frozen_epochs=2, learning_rate=1e-3, unfreeze=2)
+    phases = [find_phase(training, epoch) for epoch in range(6)]
+    assert [one.learning_stages for one in phases] == [0, 0, 2, 2, 2, 2]
+    assert [one.learning_rate for one in phases] == [1e-3] * 2 + [
+        pytest.approx(1e-4)
+    ] * 4
+    named = training.model_copy(update={"fine_tune_rate": 5e-5})
+    assert find_phase(named, 2).learning_rate == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("stages", "learning"),
+    [
+        (0, set()),
+        (1, {"block5"}),
+        (3, {"block3", "block4", "block5"}),
+        (None, {"block1", "block2", "block3", "block4", "block5"}),
+    ],
+)
+def test_stages_of_vgg_are_its_blocks(stages: int | None, learning: set[str]):
+    model = build("vgg16")
+    frozen = frozen_layers(model, stages)
+    blocks = {
+        layer.name.split("_")[1]
+        for layer in model.layers
+        if layer.name.startswith("image_block")
+        and layer.weights
+        and layer.name not in frozen
+    }
+    assert blocks == learning
+
+
+class Weights(keras.callbacks.Callback):
+    """Notes the branch's arrays, statistics too, at each epoch's end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epochs: list[dict[str, list[np.ndarray]]] = []
+        self.rates: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        del epoch, logs
+        model: Any = self.model
+        self.epochs.append({one.name: one.get_weights() for one in model.layers})
+        self.rates.append(float(model.optimizer.learning_rate))
+
+
+def changed(before: dict, after: dict) -> set[str]:
+    return {
+        name
+        for name, arrays in before.items()
+        if any(
+            (one != other).any() for one, other in zip(arrays, after[name], strict=True)
+        )
+    }
+
+
+def test_branch_learns_after_the_frozen_epochs_and_only_its_last_stages():
+    training = TrainingConfig(
+        epochs=3, frozen_epochs=2, unfreeze=1, fine_tune_rate=1e-3
+    )
+    model = build("residual")
+    random = np.random.default_rng(0)
+    inputs = {
+        "image": random.integers(0, 256, (16, 32, 32, 1)).astype("float32"),
+        "metadata": random.normal(size=(16, 3)).astype("float32"),
+    }
+    targets = np.eye(3)[np.arange(16) % 3]
+    settings = {"steps_per_epoch": 2, "jit_compile": keras.backend.backend() == "jax"}
+    start = {one.name: one.get_weights() for one in model.layers}
+    compile_phase(
+        model,
+        find_phase(training, 0),
+        training,
+        loss=keras.losses.CategoricalCrossentropy(),
+        **settings,
+    )
+    weights = Weights()
+    model.fit(
+        inputs,
+        targets,
+        batch_size=8,
+        epochs=3,
+        shuffle=False,
+        verbose=0,
+        callbacks=[PhaseChange(training, **settings), weights],
+    )
+    head = {"metadata_dense_1", "metadata_dense_2", "logits"}
+    first, second, third = weights.epochs
+    assert changed(start, first) == head
+    assert changed(first, second) == head
+    last = {
+        layer.name
+        for layer in model.layers
+        if layer.name.startswith("image_") and layer.weights
+    } - set(frozen_layers(model, 1))
+    assert changed(second, third) == head | last
+    convolutions = {name for name in last if name.startswith("image_conv")}
+    assert convolutions == {f"image_conv_{number}" for number in range(4, 13)}
+    assert weights.rates[2] == pytest.approx(1e-5, rel=1e-3)  # a hundredth at the end
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["training.frozen_epochs=1"], "must be 0 where neither model.weights nor"),
+        (
+            ["training.frozen_epochs=8", "model.weights=a.keras"],
+            "less than training.epochs, 8",
+        ),
+        (
+            ["training.unfreeze=0"],
+            "`training.unfreeze`: must be all, or .* Received: 0",
+        ),
+        (["model.weights=imagenet"], "must not be imagenet with a branch of our own"),
+        (
+            ["model.weights=a.keras", "model.init_from=runs/a"],
+            "must be none where init_from names a run",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(overrides, message: str):
+    with pytest.raises(ConfigError, match=message):
+        read_config(overrides=overrides)
