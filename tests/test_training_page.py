@@ -105,7 +105,7 @@ def test_finished_page_holds_still_figures_and_the_samples(
 
 
 def test_running_page_is_of_the_epochs_so_far(tmp_path: Path) -> None:
-    facts = make_facts(2, finished=False)
+    facts = make_facts(2, state="running")
     write_training_page(
         tmp_path / "a.html", facts, figure=tmp_path / "a.png", samples=tmp_path / "b"
     )
@@ -119,7 +119,7 @@ def test_running_page_is_of_the_epochs_so_far(tmp_path: Path) -> None:
 
 
 def test_page_before_the_first_epoch_has_ended() -> None:
-    words = read_page(num_epochs=0, finished=False)
+    words = read_page(num_epochs=0, state="running")
     assert "Running, epoch 1 of 6." in words
     assert "No epoch has ended yet." in words
 
@@ -146,15 +146,16 @@ def test_last_epoch_is_the_one_kept_where_that_is_configured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_epochs", "finished", "state"),
+    ("num_epochs", "state", "said"),
     [
-        (6, True, "Finished after 6 of 6 epochs."),
-        (6, False, "Running, all 6 epochs done; the rest is being made."),
-        (1, False, "Running, epoch 2 of 6. Reload to see more."),
+        (6, "finished", "Finished after 6 of 6 epochs."),
+        (6, "running", "Running, all 6 epochs done; the rest is being made."),
+        (1, "running", "Running, epoch 2 of 6. Reload to see more."),
+        (1, "stopped", "Stopped in epoch 2 of 6. dualnet train --resume goes on."),
     ],
 )
-def test_state_is_said(num_epochs: int, finished: bool, state: str) -> None:
-    assert describe_state(make_facts(num_epochs, finished=finished))[0] == state
+def test_state_is_said(num_epochs: int, state: str, said: str) -> None:
+    assert describe_state(make_facts(num_epochs, state=state))[0] == said
 
 
 def test_curves_hold_the_history_and_mark_the_epoch_kept() -> None:

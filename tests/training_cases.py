@@ -9,7 +9,7 @@ from dualnet.plots.training.facts import TrainingFacts
 
 
 def make_facts(
-    num_epochs: int = 4, *, finished: bool = True, **changes
+    num_epochs: int = 4, *, state: str = "finished", **changes
 ) -> TrainingFacts:
     """Six epochs at most; the third of those made is the best, Mass is undefined."""
     epochs = np.arange(1, num_epochs + 1)
@@ -17,9 +17,10 @@ def make_facts(
     count = {"count": 3, "share": 0.3}
     part = {"radiographs": 10, "patients": 8, "findings": {"Edema": count}}
     spent = {"seconds": 5.0, "processor_seconds": 9.0}
+    done = state == "finished"
     values = {
         "name": "one",
-        "finished": finished,
+        "state": state,
         "written": "2026-01-02 03:04 UTC",
         "config": parse_config(
             {
@@ -44,7 +45,7 @@ def make_facts(
             "device": {"kind": "cpu", "name": "a processor"},
             "versions": {"keras": "3"},
             "precision": {"chosen": "float32", "why": "as configured"},
-            **({"spent": {"preparing": spent, "fitting": spent}} if finished else {}),
+            "spent": {"preparing": spent, "fitting": spent} if done else {},
         },
         "history": pd.DataFrame(
             {

@@ -54,7 +54,8 @@ class Budget:
 
         Args:
             work: What takes time; it is thought to take as long as it did last.
-            always: Whether it is done whatever it takes.
+            always: Whether it is done whatever it takes; that is not counted, as it
+                does not grow with the time.
         """
         started = self._clock()
         allowed = self._share * (started - self._began)
@@ -63,7 +64,8 @@ class Budget:
             return
         work()
         self._last = self._clock() - started
-        self._spent += self._last
+        if not always:
+            self._spent += self._last
 
 
 class RunFollower:
@@ -114,7 +116,7 @@ class RunFollower:
             with atomic_path(self._run.samples) as unfinished:
                 Image.fromarray(pixels).save(unfinished)
             images["samples"] = pixels
-        write_run_page(self._run, finished=False)
+        write_run_page(self._run, "running")
         return images
 
     def end_epoch(self, number: int, probabilities: np.ndarray) -> Images:
@@ -133,7 +135,7 @@ class RunFollower:
         return self._draw(always=True) if self._figures.is_due else {}
 
     def _write_page(self) -> None:
-        write_run_page(self._run, finished=False)
+        write_run_page(self._run, "running")
 
     def _draw(self, *, always: bool) -> Images:
         images: dict[str, np.ndarray] = {}

@@ -37,7 +37,7 @@ from dualnet.jobs.sources import (
     split_patients,
 )
 from dualnet.jobs.start import Origin, read_origin, settle_origin
-from dualnet.jobs.training_page import write_run_page
+from dualnet.jobs.training_page import noting_a_stop, write_run_page
 from dualnet.runs import RunFolder, create_run
 from dualnet.training.fit import fit
 from dualnet.training.recipe import (
@@ -102,13 +102,13 @@ def train_run(config: Config, path: Path, *, overwrite: bool = False) -> RunFold
         start = _settle(origin, config, data) if origin else None
     if overwrite and path.exists():
         empty_folder(path)
-    with _timed(spent, "fitting"):
+    with _timed(spent, "fitting"), noting_a_stop(run):
         fit_run(config, run, data, start)
     with _timed(spent, "calibrating"):
         calibrate_run(read_run(path), data.cache)
     run.write_environment({**run.read_environment(), "spent": spent})
     write_model_card(run)
-    write_run_page(run, finished=True)
+    write_run_page(run, "finished")
     return run
 
 

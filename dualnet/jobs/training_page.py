@@ -1,6 +1,9 @@
 """`training.html` of a run: the page to follow a training by, and to look back at it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Literal
 
 from dualnet.jobs.finished import read_vocabulary
 from dualnet.jobs.sources import read_dataset
@@ -11,17 +14,19 @@ from dualnet.runs import RunFolder
 REPORT = "report.html"
 
 
-def write_run_page(run: RunFolder, *, finished: bool) -> None:
+def write_run_page(
+    run: RunFolder, state: Literal["running", "stopped", "finished"]
+) -> None:
     """Writes the page, and `training.png`, from what the run folder holds.
 
     Args:
         run: A run, while it is trained or after.
-        finished: Whether all of it is done.
+        state: How far it is; `finished` with its calibration.
     """
     config, certificate = run.read_config(), run.read_certificate()
     facts = TrainingFacts(
         name=run.path.resolve().name,
-        finished=finished,
+        state=state,
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         config=config,
         certificate=certificate,
@@ -38,6 +43,24 @@ def write_run_page(run: RunFolder, *, finished: bool) -> None:
     )
 
 
+@contextmanager
+def noting_a_stop(run: RunFolder) -> Iterator[None]:
+    """Has the page say so where what is inside is stopped, or fails.
+
+    Args:
+        run: The run folder; a page that is not there yet stays away.
+
+    Yields:
+        Nothing.
+    """
+    try:
+        yield
+    except BaseException:
+        if run.training_page.is_file():
+            write_run_page(run, "stopped")
+        raise
+
+
 def link_reports(run: RunFolder) -> None:
     """Writes the page of a finished run anew, with links to its evaluations.
 
@@ -45,7 +68,7 @@ def link_reports(run: RunFolder) -> None:
         run: A finished run; one of before, that has no page, gets none.
     """
     if run.training_page.is_file():
-        write_run_page(run, finished=True)
+        write_run_page(run, "finished")
 
 
 def _find_reports(run: RunFolder) -> tuple[str, ...]:

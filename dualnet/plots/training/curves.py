@@ -123,7 +123,7 @@ def _headline(facts: TrainingFacts) -> str:
         return f"{facts.name}: no epoch has ended"
     return (
         f"{facts.name}: {facts.num_done} of {facts.num_epochs} epochs, "
-        f"{'finished' if facts.finished else 'running'}\n"
+        f"{facts.state}\n"
         f"dotted: epoch {facts.kept}, the one kept, "
         f"macro AUROC {format_number(facts.kept_score)}"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ class TrainingFacts:
 
     Args:
         name: The run's.
-        finished: Whether all is done, calibration too.
+        state: `running`, `stopped` before its end, or `finished`, calibration too.
         written: When this was read, in words.
         config: The whole configuration.
         certificate: Of the split.
@@ -33,7 +33,7 @@ class TrainingFacts:
     """
 
     name: str
-    finished: bool
+    state: Literal["running", "stopped", "finished"]
     written: str
     config: Config
     certificate: Mapping[str, Any]
@@ -44,6 +44,11 @@ class TrainingFacts:
     areas: pd.DataFrame
     halves: Mapping[str, Any] = field(default_factory=dict)
     reports: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all is done."""
+        return self.state == "finished"
 
     @property
     def num_done(self) -> int:

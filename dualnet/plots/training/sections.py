@@ -93,6 +93,9 @@ def describe_state(facts: TrainingFacts) -> list[str]:
             else ""
         )
         state = f"Finished after {done:,} of {number_of(most, 'epoch')}{early}."
+    elif facts.state == "stopped":
+        where = f"in epoch {done + 1:,}" if done < most else "after the last epoch"
+        state = f"Stopped {where} of {most:,}. dualnet train --resume goes on."
     elif done < most:
         state = f"Running, epoch {done + 1:,} of {most:,}. Reload to see more."
     else:
