@@ -137,8 +137,9 @@ def configure(
 ) -> Config:
     """One seed decides the phantom, the split and the weights."""
     return read_config(
-        preset="xnet-residual",
+        preset="xnet",
         overrides=[
+            "model.image_branch=residual",
             f"seed={seed}",
             f"phantom.seed={seed}",
             f"phantom.images={options.images}",

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.slow
 
 SETTINGS = (
     "data.image_size=64",
+    "model.image_branch=residual",
+    "training.epochs=8",
     "training.tensorboard=false",
     "training.label_rule=soft",
     "evaluation.resamples=300",
@@ -35,7 +37,7 @@ def _in_the_folder(
 
 
 def audit(name: str, *overrides: str) -> tuple[Path, dict[str, Any]]:
-    config = read_config(preset="xnet-residual", overrides=[*SETTINGS, *overrides])
+    config = read_config(preset="xnet", overrides=[*SETTINGS, *overrides])
     run = Path("runs") / name
     if not run.exists():
         train_run(config, run)
