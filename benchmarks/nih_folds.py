@@ -53,7 +53,7 @@ from dualnet.jobs.train import TrainingData, fit_run, read_training_data
 from dualnet.runs import RunFolder
 from dualnet.scores import auroc_per_class
 from dualnet.training.epochs import Fitting
-from dualnet.wording import format_number
+from dualnet.wording import format_number, number_of
 
 logger = logging.getLogger("nih_folds")
 
@@ -288,6 +288,12 @@ def macro(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(np.nanmean(scores)) if not np.isnan(scores).all() else float("nan")
 
 
+def judgeable(labels: np.ndarray) -> np.ndarray:
+    """Which classes some of the rows have and others lack, bool, shape (classes,)."""
+    present = labels.sum(axis=0)
+    return (present > 0) & (present < len(labels))
+
+
 def report(
     table: pd.DataFrame, folds: Sequence[np.ndarray], options: argparse.Namespace
 ) -> None:
@@ -365,6 +371,7 @@ def measure(
         found["groups"][group] = {
             "radiographs": int(rows.sum()),
             "patients": len({*patients}),
+            "findings": int(judgeable(labels[rows])[FINDINGS].sum()),
             "positives": dict(
                 zip(NIH.class_names, labels[rows].sum(axis=0).tolist(), strict=True)
             ),
@@ -397,7 +404,10 @@ def measure(
 def format_table(found: Mapping[str, Any]) -> str:
     """The Markdown that `folds.md` holds."""
     groups = found["groups"]
-    heads = [f"{name} (n={groups[name]['radiographs']})" for name in groups]
+    heads = [
+        f"{name} (n={one['radiographs']:,}, {number_of(one['findings'], 'finding')})"
+        for name, one in groups.items()
+    ]
     lines = [
         f"| arm, {found['image_size']} pixels | " + " | ".join(heads) + " | folds |",
         "|---" * (len(heads) + 2) + "|",
