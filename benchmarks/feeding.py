@@ -1,9 +1,11 @@
 """Feeding: a model trained from the cache beside the same batches from memory.
 
     python benchmarks/feeding.py --branch xnet
+    python benchmarks/feeding.py --branch densenet121 --batches 2
 
-Both arms fit the same model on the same batches, in turns. Random reads of a cache, as
-many as a batch has, are timed apart.
+All arms fit the same model on the same batches, in turns: read from the cache, read and
+augmented in every way, and twice from memory, the null pair. Random reads of a cache, as
+many as a batch has, and the augmentation of a batch are timed apart.
 """
 
 import argparse
@@ -17,15 +19,23 @@ import keras
 import numpy as np
 from rounds import describe_machine, describe_rate, describe_ratio, run_rounds
 
+from dualnet.config import TrainingConfig
 from dualnet.data import cache_writer
+from dualnet.data.augmentation import Augmentation, augment_images, draw
 from dualnet.data.batches import Batches
 from dualnet.data.cache import Cache, open_cache
 from dualnet.data.cache_manifest import Manifest, Shard, write_manifest
 from dualnet.findings import NIH
 from dualnet.models.dual import build_dual_classifier
+from dualnet.training.backend import find_device
+from dualnet.training.precision import resolve_compilation
+from dualnet.training.recipe import build_loss, build_optimizer
 
 SIZE = 256
 NUM_FEATURES = 9
+AUGMENTATION = Augmentation(
+    shift=13, rotation=10, zoom=0.1, contrast=0.2, brightness=0.1, horizontal_flip=True
+)
 
 
 class Memory(keras.utils.PyDataset):
@@ -76,20 +86,53 @@ def time_reads(cache: Cache, batch_size: int, rounds: int) -> None:
     print(f"random reads of {batch_size}: {describe_rate(rates['reads'])} pictures/s")
 
 
-def make_batches(cache: Cache, num_batches: int, batch_size: int) -> Batches:
+def time_augmentation(cache: Cache, batch_size: int, rounds: int) -> None:
+    """Prints how many pictures a second one thread changes."""
+    shift = np.random.default_rng(0).integers(-13, 14, (batch_size, 2))
+    draws = draw(AUGMENTATION, shift, seed=0, epoch=0)
+    images = cache.read(np.arange(batch_size))
+
+    def augment() -> int:
+        for _ in range(20):
+            augment_images(images.copy(), AUGMENTATION, draws)
+        return 20 * batch_size
+
+    augment()
+    rates, processor = run_rounds({"augment": augment}, rounds)
+    wall, used = (describe_rate(one["augment"]) for one in (rates, processor))
+    print(f"augmentation: {wall} pictures/s, {used} a second of processor time")
+
+
+def make_batches(
+    cache: Cache,
+    num_batches: int,
+    batch_size: int,
+    augmentation: Augmentation | None = None,
+) -> Batches:
     """Makes shuffled batches with random metadata and targets."""
     random = np.random.default_rng(0)
     num_rows = num_batches * batch_size
     positions = random.permutation(len(cache))[:num_rows]
     metadata = random.normal(size=(num_rows, NUM_FEATURES))
     targets = np.eye(len(NIH.class_names))[random.integers(0, 15, num_rows)]
-    return Batches(cache, positions, metadata, targets, batch_size=batch_size, seed=0)
+    return Batches(
+        cache,
+        positions,
+        metadata,
+        targets,
+        batch_size=batch_size,
+        seed=0,
+        augmentation=augmentation,
+    )
 
 
-def compare(model: keras.Model, batches: Batches, rounds: int) -> None:
+def compare(
+    model: keras.Model, batches: Batches, augmented: Batches, rounds: int
+) -> None:
     """Prints training pictures a second from the cache and from memory."""
     sources = {
         "cache": batches,
+        "augmented": augmented,
         "memory": Memory([batches[index] for index in range(len(batches))]),
         "memory again": Memory([batches[index] for index in range(len(batches))]),
     }
@@ -106,7 +149,11 @@ def compare(model: keras.Model, batches: Batches, rounds: int) -> None:
     rates, processor = run_rounds(arms, rounds)
     for name in arms:
         print(f"  {name:14} {describe_rate(rates[name])} pictures/s")
-    for name, text in (("cache", "cache to memory"), ("memory again", "null pair")):
+    for name, text in (
+        ("cache", "cache to memory"),
+        ("augmented", "augmented to memory"),
+        ("memory again", "null pair"),
+    ):
         wall = describe_ratio(rates, name, "memory")
         used = describe_ratio(processor, name, "memory")
         print(f"  {text}: {wall}, by processor time {used}")
@@ -115,7 +162,7 @@ def compare(model: keras.Model, batches: Batches, rounds: int) -> None:
 def main() -> None:
     """Runs the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--branch", choices=["xnet", "residual"], default="xnet")
+    parser.add_argument("--branch", default="xnet")
     parser.add_argument("--pictures", type=int, default=4096, help="in the cache")
     parser.add_argument("--batches", type=int, default=6, help="in each round")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -127,6 +174,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cache = write_noise(Path(folder), options.pictures)
         time_reads(cache, options.batch_size, options.rounds)
+        time_augmentation(cache, options.batch_size, options.rounds)
         if options.reads_only:
             return
         keras.config.set_dtype_policy(options.precision)
@@ -137,10 +185,17 @@ def main() -> None:
             image_branch=options.branch,
             seed=0,
         )
-        model.compile(loss="categorical_crossentropy", jit_compile=False)
-        batches = make_batches(cache, options.batches, options.batch_size)
+        model.compile(
+            build_optimizer(TrainingConfig(), num_batches=1000),
+            build_loss(),
+            jit_compile=resolve_compilation("auto", find_device()).value,
+        )
+        batches, augmented = (
+            make_batches(cache, options.batches, options.batch_size, augmentation)
+            for augmentation in (None, AUGMENTATION)
+        )
         print(f"{options.branch}, {options.precision}, batches of {options.batch_size}")
-        compare(model, batches, options.rounds)
+        compare(model, batches, augmented, options.rounds)
 
 
 if __name__ == "__main__":

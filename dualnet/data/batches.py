@@ -53,6 +53,8 @@ class Batches(keras.utils.PyDataset):
         metadata_dropout: What of the records is shown as missing, anew each epoch;
             none: nothing is. Without a seed nothing is.
         modality: `fused`, `image` or `metadata`: which inputs a batch has.
+        multiple_of: The last batch is cut to a multiple of this: how many devices share
+            a batch. Another order leaves out other rows in the next epoch.
     """
 
     def __init__(  # noqa: PLR0913  # arrays that go together, each by name
@@ -69,6 +71,7 @@ class Batches(keras.utils.PyDataset):
         augmentation: Augmentation | None = None,
         metadata_dropout: MetadataDropout | None = None,
         modality: str = "fused",
+        multiple_of: int = 1,
     ) -> None:
         super().__init__(workers=1)
         self.positions = np.asarray(positions, dtype=np.int64)
@@ -82,18 +85,19 @@ class Batches(keras.utils.PyDataset):
         self._augmentation = augmentation or Augmentation()
         self._metadata_dropout = None if seed is None else metadata_dropout
         self._inputs = INPUTS[modality]
+        self._num_taken = len(self.positions) // multiple_of * multiple_of
         self.set_epoch(0)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.positions) / self.batch_size)
+        return math.ceil(self._num_taken / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        start = index * self.batch_size
+        rows = self._order[start : min(start + self.batch_size, self._num_taken)]
         if index < 0 or not len(rows):
             raise IndexError(f"batch {index} of {len(self)}")
         inputs = {name: self._read(name, rows) for name in self._inputs}
         if self._draws is not None and "image" in inputs:
-            start = index * self.batch_size
             inputs["image"] = augment_images(
                 inputs["image"],
                 self._augmentation,

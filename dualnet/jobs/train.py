@@ -39,6 +39,7 @@ from dualnet.jobs.sources import (
 from dualnet.jobs.start import Origin, read_origin, settle_origin
 from dualnet.jobs.training_page import noting_a_stop, write_run_page
 from dualnet.runs import RunFolder, create_run
+from dualnet.training.devices import choose_devices
 from dualnet.training.fit import fit
 from dualnet.training.recipe import (
     class_weights,
@@ -238,6 +239,7 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
         weights = targets @ class_weights(targets)
     if imbalance == "balanced_sampling":
         draws = sampling_weights(with_negative(targets) if apart else targets)
+    devices = choose_devices(config.training)
     smoothing = config.training.label_smoothing
     if training and smoothing:
         targets = smooth_targets(targets, smoothing, exclusive=not apart)
@@ -246,13 +248,14 @@ def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
         data.cache.rows(data.table["image_id"].iloc[rows]),
         data.encoder.transform(data.table.iloc[rows]),
         targets,
-        batch_size=config.training.batch_size,
+        batch_size=devices.batch_size,
         seed=config.seed if training else None,
         sample_weights=weights,
         sampling_weights=draws,
         augmentation=make_augmentation(config) if training else None,
         metadata_dropout=_metadata_dropout(config, data.encoder),
         modality=config.model.modality,
+        multiple_of=devices.count if training else 1,
     )
 
 

@@ -1,6 +1,9 @@
 """What only the back end knows: its device, its determinism. The one door to it."""
 
 import platform
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
@@ -83,6 +86,65 @@ def make_deterministic(seed: int) -> None:
         import_module("torch").use_deterministic_algorithms(True)
 
 
+def list_devices() -> tuple[str, ...]:
+    """Lists the devices that Keras can use at once: accelerators, else processors.
+
+    Returns:
+        Their names, one or more; of torch always one.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        tf = import_module("tensorflow")
+        kinds = (tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU"))
+        return tuple(device.name for device in next(filter(None, kinds)))
+    if backend == "jax":
+        return tuple(keras.distribution.list_devices())
+    return ("torch",)  # Keras divides nothing among torch's devices
+
+
+@contextmanager
+def spread_over(names: Sequence[str]) -> Iterator[None]:
+    """Divides every batch of what is built and fitted inside among devices.
+
+    Args:
+        names: Some of `list_devices()`, more than one.
+
+    Yields:
+        Nothing.
+    """
+    if keras.backend.backend() == "tensorflow":
+        scope = import_module("tensorflow").distribute.MirroredStrategy(names).scope()
+    else:
+        parallel = keras.distribution.DataParallel(devices=list(names))
+        scope = parallel.scope()
+    with scope:
+        yield
+
+
+def count_replicas() -> int:
+    """Returns how many devices a batch is divided among here, inside `spread_over`."""
+    if keras.backend.backend() == "tensorflow":
+        strategy = import_module("tensorflow").distribute.get_strategy()
+        return strategy.num_replicas_in_sync
+    parallel = keras.distribution.distribution()
+    return 1 if parallel is None else parallel.num_model_replicas
+
+
+def read_peak_memory() -> tuple[str, int] | None:
+    """Returns the most memory that this process has used until now.
+
+    Returns:
+        `"device"`, the accelerator's, of the fullest where there are several, or
+        `"process"`, the resident memory, where a processor computes; and bytes. None
+        where neither tells.
+    """
+    peaks = _PEAKS[keras.backend.backend()]()
+    if peaks:
+        return "device", max(peaks)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return ("process", 1024 * kilobytes) if platform.system() == "Linux" else None
+
+
 def read_versions() -> dict[str, str]:
     """Returns the versions that a run depends on, by name."""
     names = ("keras", keras.backend.backend(), "numpy", "pandas", "pillow")
@@ -139,6 +201,32 @@ def _gpu(name: str, capability: tuple[int, ...]) -> Device:
     )
 
 
+def _tensorflow_peaks() -> list[int]:
+    config = import_module("tensorflow").config
+    return [
+        config.experimental.get_memory_info(f"GPU:{number}")["peak"]
+        for number in range(len(config.list_logical_devices("GPU")))
+    ]
+
+
+def _jax_peaks() -> list[int]:
+    devices = import_module("jax").devices()
+    statistics = [device.memory_stats() or {} for device in devices]
+    return [
+        one["peak_bytes_in_use"] for one in statistics if "peak_bytes_in_use" in one
+    ]
+
+
+def _torch_peaks() -> list[int]:
+    cuda = import_module("torch").cuda
+    return [cuda.max_memory_allocated()] if cuda.is_available() else []
+
+
+_PEAKS = {
+    "tensorflow": _tensorflow_peaks,
+    "jax": _jax_peaks,
+    "torch": _torch_peaks,
+}
 _ACCELERATORS = {
     "tensorflow": _tensorflow_accelerator,
     "jax": _jax_accelerator,

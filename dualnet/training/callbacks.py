@@ -18,6 +18,7 @@ from dualnet.errors import ConfigError
 from dualnet.files import atomic_path
 from dualnet.runs import write_table
 from dualnet.scores import auroc_per_class, macro_auroc
+from dualnet.training.backend import count_replicas
 
 SCORE = "val_macro_auroc"
 AREA = "val_auroc/"  # then a class
@@ -209,7 +210,7 @@ def score_batches(
     probabilities, targets = [], []
     for index in range(len(batches)):
         inputs, shares = batches[index][:2]
-        probabilities.append(np.asarray(model.predict_on_batch(inputs)))
+        probabilities.append(predict_rows(model, inputs))
         targets.append(shares)
     scores = np.concatenate(probabilities)
     if loss is not None:
@@ -217,6 +218,27 @@ def score_batches(
     logarithms = np.log(np.maximum(scores, MIN_PROBABILITY), dtype=np.float64)
     losses = -(np.concatenate(targets) * logarithms).sum(axis=1)
     return scores, float(losses.mean())
+
+
+def predict_rows(model: keras.Model, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Predicts one batch, on one device or on several.
+
+    JAX divides a batch among its devices if it can be divided: the last row is
+    repeated until it can. TensorFlow's devices each answer all rows here, one after
+    the other: the first answers are taken.
+
+    Args:
+        model: A dual classifier.
+        inputs: By name, each of shape (n, ...).
+
+    Returns:
+        The probabilities, float32, shape (n, num_classes).
+    """
+    num_rows = len(next(iter(inputs.values())))
+    if missing := -num_rows % count_replicas():
+        rows = np.minimum(np.arange(num_rows + missing), num_rows - 1)
+        inputs = {name: values[rows] for name, values in inputs.items()}
+    return np.asarray(model.predict_on_batch(inputs))[:num_rows]
 
 
 def save_model(model: keras.Model, path: Path) -> None:

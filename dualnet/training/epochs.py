@@ -19,6 +19,7 @@ from dualnet.training.callbacks import (
     HistoryFile,
     StopAtNaN,
 )
+from dualnet.training.devices import Devices
 from dualnet.training.events import EventFiles
 from dualnet.training.finding_history import FindingHistory
 from dualnet.training.following import Follower, Following
@@ -44,6 +45,7 @@ class Fitting:
         val_labels: All findings present in `val`, bool, shape (n, num_classes).
         scored: The findings whose mean AUROC is the score, bool, shape (num_classes,).
         objective: Names the columns of the targets, and what the models are fitted to.
+        devices: What a batch is divided among.
         policy: The dtype policy that the models compute in.
         jit_compile: Whether XLA compiles the steps.
         follower: Draws the training; none: nobody does.
@@ -57,6 +59,7 @@ class Fitting:
     val_labels: np.ndarray
     scored: np.ndarray
     objective: Objective
+    devices: Devices
     policy: str
     jit_compile: bool
     follower: Follower | None = None
@@ -92,6 +95,10 @@ class Fitting:
 
     def fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
         """Fits a model, keeps its best epoch in `path` and returns the history."""
+        with self.devices.spread():
+            return self._fit_epochs(modality, path)
+
+    def _fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
         epochs = self.config.training.epochs
         train = self.train.with_modality(modality)
         model = self.build(modality)
@@ -104,7 +111,7 @@ class Fitting:
             callbacks = [
                 EpochOrder(train),
                 PhaseChange(
-                    self.config.training,
+                    self.devices.scale(self.config.training),
                     steps_per_epoch=len(train),
                     jit_compile=self.jit_compile,
                 ),
@@ -129,7 +136,7 @@ class Fitting:
 
     def _compile(self, model: Any, *, steps_per_epoch: int) -> None:
         """Gives the model its recipe."""
-        training = self.config.training
+        training = self.devices.scale(self.config.training)
         compile_phase(
             model,
             find_phase(training, 0),
@@ -155,7 +162,7 @@ class Fitting:
             average_in = AverageIn(train)
             judges = [average_in, *judges, AverageOut(average_in)]
         if training.schedule == "plateau":
-            judges.append(PlateauRate(training.learning_rate))
+            judges.append(PlateauRate(self.devices.learning_rate))
         return [StopAtNaN(), *judges]
 
     def _followers(

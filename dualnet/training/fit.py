@@ -16,6 +16,7 @@ from dualnet.findings import Vocabulary
 from dualnet.runs import RunFolder
 from dualnet.training.backend import find_device, make_deterministic, read_versions
 from dualnet.training.callbacks import SCORE, save_model, score_batches
+from dualnet.training.devices import Devices, choose_devices, measure_cost
 from dualnet.training.epochs import Fitting
 from dualnet.training.following import Follower
 from dualnet.training.halves import choose_weights, fit_metadata_half, join_halves
@@ -68,7 +69,8 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
     """
     scored = choose_findings(val_labels, val_patients, vocabulary)
     make_deterministic(config.seed)
-    environment, policy, jit_compile = _choose(config)
+    devices = choose_devices(config.training)
+    environment, policy, jit_compile = _choose(config, devices)
     run.write_environment(environment)
     objective = build_objective(config.training, vocabulary, train)
     answered = find_columns(objective.class_names, vocabulary)
@@ -80,14 +82,19 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
         val_labels=val_labels[:, answered],
         scored=scored[answered],
         objective=objective,
+        devices=devices,
         policy=policy,
         jit_compile=jit_compile,
         follower=follower,
         start=start,
     )
     if fits_halves(config):
-        return _fit_halves(fitting)
-    return fitting.fit_epochs(config.model.modality, run.model)
+        history = _fit_halves(fitting)
+    else:
+        history = fitting.fit_epochs(config.model.modality, run.model)
+    known = run.read_environment()
+    run.write_environment({**known, "cost": measure_cost(history)})
+    return history
 
 
 def fits_halves(config: Config) -> bool:
@@ -169,15 +176,18 @@ def _format_weights(weights: np.ndarray, names: Sequence[str]) -> str:
     return f"{least} ({names[low]}) to {most} ({names[high]}), mean {mean}"
 
 
-def _choose(config: Config) -> tuple[dict[str, Any], str, bool]:
+def _choose(config: Config, devices: Devices) -> tuple[dict[str, Any], str, bool]:
     """Returns what `environment.json` holds, the dtype policy and `jit_compile`."""
     device = find_device()
     precision = resolve_precision(config.training.precision, device)
-    compilation = resolve_compilation(config.training.compilation, device)
+    compilation = resolve_compilation(
+        config.training.compilation, device, num_devices=devices.count
+    )
     environment = {
         "versions": read_versions(),
         "backend": keras.backend.backend(),
         "device": {"kind": device.kind, "name": device.name},
+        "devices": devices.describe(),
         "precision": {"chosen": precision.value, "why": precision.reason},
         "compilation": {
             "chosen": "xla" if compilation.value else "none",

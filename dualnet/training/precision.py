@@ -45,7 +45,11 @@ def resolve_precision(setting: str, device: Device) -> Choice[str]:
 
 
 def resolve_compilation(
-    setting: str, device: Device, *, backend: str | None = None
+    setting: str,
+    device: Device,
+    *,
+    backend: str | None = None,
+    num_devices: int = 1,
 ) -> Choice[bool]:
     """Chooses whether a model is compiled just in time.
 
@@ -57,6 +61,7 @@ def resolve_compilation(
         setting: `"auto"`, `"xla"` or `"none"`.
         device: The device that will compute.
         backend: The Keras back end; none: the one in use.
+        num_devices: How many share a batch.
 
     Returns:
         What Keras takes as `jit_compile`.
@@ -68,6 +73,8 @@ def resolve_compilation(
         return Choice(True, "JAX compiles always")
     if backend == "torch":
         return Choice(False, "not measured with torch")
+    if num_devices > 1:
+        return Choice(False, "XLA is not measured with several devices")
     if device.kind == "cpu":
         return Choice(False, "XLA makes convolutions slower on a processor")
     return Choice(True, "XLA on an accelerator")

@@ -15,18 +15,18 @@ MIN_PRIOR = 1e-4
 
 
 def build_optimizer(
-    training: TrainingConfig, *, num_batches: int, scale: float = 1.0
+    training: TrainingConfig, *, num_batches: int, rate: float | None = None
 ) -> keras.optimizers.Optimizer:
     """Builds AdamW; see `build_rate` for how its learning rate goes.
 
     Biases and normalisation do not decay.
 
     Args:
-        training: Gives the highest learning rate, its schedule, the weight decay, the
-            decay of the weights' average, and over how many batches gradients are
-            accumulated before the weights change.
+        training: Gives the learning rate's schedule, the weight decay, the decay of the
+            weights' average, and over how many batches gradients are accumulated before
+            the weights change.
         num_batches: Batches of the whole run, epochs times batches.
-        scale: What the learning rate is multiplied by: how many devices share a batch.
+        rate: The highest learning rate; none: as configured, of one device.
 
     Returns:
         The optimizer.
@@ -34,7 +34,7 @@ def build_optimizer(
     Reference:
         Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019.
     """
-    rate = scale * training.learning_rate
+    rate = training.learning_rate if rate is None else rate
     optimizer = AveragingAdamW(
         build_rate(training, num_batches=num_batches, rate=rate),
         weight_decay=training.weight_decay,
