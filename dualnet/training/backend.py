@@ -86,6 +86,11 @@ def make_deterministic(seed: int) -> None:
         import_module("torch").use_deterministic_algorithms(True)
 
 
+def name_backend() -> str:
+    """Returns the name of the Keras back end: `tensorflow`, `jax` or `torch`."""
+    return keras.backend.backend()
+
+
 def list_devices() -> tuple[str, ...]:
     """Lists the devices that Keras can use at once: accelerators, else processors.
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dualnet.config import TrainingConfig
-from dualnet.training.backend import list_devices, read_peak_memory, spread_over
+from dualnet.errors import ConfigError
+from dualnet.training.backend import (
+    list_devices,
+    name_backend,
+    read_peak_memory,
+    spread_over,
+)
 from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
@@ -79,11 +85,20 @@ def choose_devices(training: TrainingConfig) -> Devices:
     Returns:
         One device, or all of the kind that Keras will use.
 
+    Raises:
+        ConfigError: If TensorFlow is to accumulate gradients on several.
+
     Reference:
         Goyal et al., Accurate, large minibatch SGD: training ImageNet in 1 hour, 2017,
         section 2.1; its section 2.2 for the warm-up.
     """
     names = list_devices() if training.devices == "all" else ("one",)
+    if len(names) > 1 and training.accumulate > 1 and name_backend() == "tensorflow":
+        raise ConfigError(
+            "training.accumulate: must be 1 where TensorFlow divides batches among "
+            f"{len(names)} devices. Received: {training.accumulate}. Say "
+            "--set training.devices=one, or use JAX: KERAS_BACKEND=jax."
+        )
     return Devices(
         names=names,
         batch_size=len(names) * training.batch_size,
