@@ -49,6 +49,23 @@ class AveragingAdamW(keras.optimizers.AdamW):
                 share = ops.cast(decay, variable.dtype)
                 average.assign(share * average + (1 - share) * variable)
 
+    def assign_average(self, variables: list[Any]) -> None:
+        """Gives the average to the weights that it is the average of.
+
+        Args:
+            variables: The model's trainable variables.
+        """
+        averages = self._model_variables_moving_average
+        for variable, average in zip(variables, averages, strict=True):
+            variable.assign(_copy(average))  # JAX would share memory and free it
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Leaves the weights as they are, where Keras ends a fit with the average.
+
+        Args:
+            var_list: The model's trainable variables.
+        """
+
 
 class AverageIn(keras.callbacks.Callback):
     """Puts the average in the weights' place at the end of an epoch, to be scored.
@@ -67,10 +84,10 @@ class AverageIn(keras.callbacks.Callback):
         del epoch, logs
         model: Any = self.model
         variables = [*model.trainable_variables, *model.non_trainable_variables]
-        self._kept = [
-            (one, np.array(keras.ops.convert_to_numpy(one.value))) for one in variables
-        ]
-        model.optimizer.finalize_variable_values(model.trainable_variables)
+        self._kept = [(one, _copy(one)) for one in variables]
+        optimizer = model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of float16
+        optimizer.assign_average(model.trainable_variables)
         measure_normalisation(model, self._train)
 
     def put_back(self) -> None:
@@ -134,3 +151,7 @@ def measure_normalisation(
         features(train[index][0], training=True)
     for layer, momentum in zip(norms, before, strict=True):
         layer.momentum = momentum
+
+
+def _copy(variable: Any) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))

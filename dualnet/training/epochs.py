@@ -145,8 +145,6 @@ class Fitting:
             steps_per_epoch=steps_per_epoch,
             jit_compile=self.jit_compile,
         )
-        if self.devices.count > 1:  # here: TensorFlow's devices would do it at once
-            model.optimizer.build(model.trainable_variables)
 
     def _watchers(
         self, scores: EpochScores, path: Path, train: Batches
