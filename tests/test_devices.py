@@ -32,11 +32,23 @@ def test_batch_and_learning_rate_grow_with_the_devices(monkeypatch, caplog):
     monkeypatch.setattr(devices_module, "list_devices", lambda: ("a", "b", "c", "d"))
     training = TrainingConfig(batch_size=32, learning_rate=0.001, devices="all")
     with caplog.at_level("INFO"):
-        described = choose_devices(training).describe()
+        described = choose_devices(training).describe(num_rows=1001)
     assert described == {"count": 4, "batch_size": 128, "learning_rate": 0.004}
     assert caplog.messages == [
-        "4 devices: batches of 128 (32 each), learning rate 0.004 (4 times 0.001)"
+        "each epoch leaves out 1 radiograph, others each time: 4 devices divide the rest",
+        "4 devices: batches of 128 (32 each), learning rate 0.004 (4 times 0.001)",
     ]
+
+
+def test_learning_rates_of_both_phases_are_scaled(monkeypatch):
+    monkeypatch.setattr(devices_module, "list_devices", lambda: ("a", "b"))
+    training = TrainingConfig(
+        devices="all", learning_rate=0.001, frozen_epochs=1, fine_tune_rate=0.0003
+    )
+    scaled = choose_devices(training).scale(training)
+    assert (scaled.learning_rate, scaled.fine_tune_rate) == (0.002, 0.0006)
+    plain = TrainingConfig(devices="all")
+    assert choose_devices(plain).scale(plain).fine_tune_rate is None
 
 
 def test_last_batch_is_cut_to_what_devices_can_divide():

@@ -46,6 +46,8 @@ def test_fit_leaves_model_history_and_environment(fitted):
     assert environment["precision"]["chosen"] in ("float32", "mixed_bfloat16")
     assert environment["precision"]["why"]
     assert environment["versions"]["keras"] == keras.__version__
+    assert environment["devices"]["count"] == 1
+    assert environment["cost"]["images_per_second"] > 0
     assert json.dumps(environment)
 
 

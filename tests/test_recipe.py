@@ -111,12 +111,6 @@ def test_constant_rate_warms_up_and_stays():
     np.testing.assert_allclose(rates, [0, 0.005, 0.01, 0.01, 0.01], rtol=1e-5)
 
 
-def test_learning_rate_of_several_devices_is_theirs():
-    training = TrainingConfig(learning_rate=0.01, schedule="constant")
-    optimizer = build_optimizer(training, num_batches=100, rate=0.04)
-    assert read_rate(optimizer, 50) == pytest.approx(0.04)
-
-
 def test_accumulated_batches_are_one_step_of_the_schedule():
     one = TrainingConfig(learning_rate=0.01)
     four = TrainingConfig(learning_rate=0.01, accumulate=4)

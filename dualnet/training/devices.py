@@ -39,8 +39,25 @@ class Devices:
         """How many there are."""
         return len(self.names)
 
-    def describe(self) -> dict[str, float]:
-        """Returns what the run folder keeps; logged where there are several."""
+    def scale(self, training: TrainingConfig) -> TrainingConfig:
+        """Returns a configuration with the learning rates of all devices together."""
+        rates = {"learning_rate": self.count * training.learning_rate}
+        if training.fine_tune_rate is not None:
+            rates["fine_tune_rate"] = self.count * training.fine_tune_rate
+        return training.model_copy(update=rates)
+
+    def describe(self, *, num_rows: int = 0) -> dict[str, float]:
+        """Returns what the run folder keeps; logged where there are several.
+
+        Args:
+            num_rows: Training radiographs an epoch.
+        """
+        if left := num_rows % self.count:
+            logger.info(
+                "each epoch leaves out %s, others each time: %s devices divide the rest",
+                number_of(left, "radiograph"),
+                self.count,
+            )
         if self.count > 1:
             logger.info(
                 "%s: batches of %s (%s each), learning rate %g (%s times %g)",

@@ -71,7 +71,8 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
     make_deterministic(config.seed)
     devices = choose_devices(config.training)
     environment, policy, jit_compile = _choose(config, devices)
-    run.write_environment(environment)
+    divided = devices.describe(num_rows=len(train.positions))
+    run.write_environment({**environment, "devices": divided})
     objective = build_objective(config.training, vocabulary, train)
     answered = find_columns(objective.class_names, vocabulary)
     fitting = Fitting(
@@ -187,7 +188,6 @@ def _choose(config: Config, devices: Devices) -> tuple[dict[str, Any], str, bool
         "versions": read_versions(),
         "backend": keras.backend.backend(),
         "device": {"kind": device.kind, "name": device.name},
-        "devices": devices.describe(),
         "precision": {"chosen": precision.value, "why": precision.reason},
         "compilation": {
             "chosen": "xla" if compilation.value else "none",

@@ -15,18 +15,17 @@ MIN_PRIOR = 1e-4
 
 
 def build_optimizer(
-    training: TrainingConfig, *, num_batches: int, rate: float | None = None
+    training: TrainingConfig, *, num_batches: int
 ) -> keras.optimizers.Optimizer:
     """Builds AdamW; see `build_rate` for how its learning rate goes.
 
     Biases and normalisation do not decay.
 
     Args:
-        training: Gives the learning rate's schedule, the weight decay, the decay of the
-            weights' average, and over how many batches gradients are accumulated before
-            the weights change.
+        training: Gives the highest learning rate, its schedule, the weight decay, the
+            decay of the weights' average, and over how many batches gradients are
+            accumulated before the weights change.
         num_batches: Batches of the whole run, epochs times batches.
-        rate: The highest learning rate; none: as configured, of one device.
 
     Returns:
         The optimizer.
@@ -34,9 +33,8 @@ def build_optimizer(
     Reference:
         Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019.
     """
-    rate = training.learning_rate if rate is None else rate
     optimizer = AveragingAdamW(
-        build_rate(training, num_batches=num_batches, rate=rate),
+        build_rate(training, num_batches=num_batches),
         weight_decay=training.weight_decay,
         use_ema=training.ema > 0,
         ema_momentum=training.ema,

@@ -12,7 +12,7 @@ PLATEAU_FACTOR = 0.1
 PLATEAU_PATIENCE = 1  # epochs
 
 
-def build_rate(training: TrainingConfig, *, num_batches: int, rate: float) -> Any:
+def build_rate(training: TrainingConfig, *, num_batches: int) -> Any:
     """Builds the learning rate that the optimizer takes.
 
     `cosine`: it rises over the first tenth of the steps and falls along a cosine to a
@@ -23,26 +23,26 @@ def build_rate(training: TrainingConfig, *, num_batches: int, rate: float) -> An
     of as many large batches.
 
     Args:
-        training: Gives the schedule, and over how many batches gradients accumulate.
+        training: Gives the highest rate, the schedule, and over how many batches
+            gradients accumulate.
         num_batches: Batches of the whole run, epochs times batches.
-        rate: The highest learning rate.
 
     Returns:
-        A Keras schedule, or `rate`.
+        A Keras schedule, or a number.
 
     Reference:
         Loshchilov and Hutter, SGDR, ICLR 2017, equation 5; the warm-up: Goyal et al.,
         Accurate, large minibatch SGD, 2017, section 2.2.
     """
     if training.schedule == "plateau":
-        return rate
+        return training.learning_rate
     num_steps = max(1, num_batches // training.accumulate)
     warm_up = max(1, round(WARM_UP * num_steps))
     schedule: Any = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         decay_steps=max(1, num_steps - warm_up),
         alpha=LAST_RATE if training.schedule == "cosine" else 1.0,
-        warmup_target=rate,
+        warmup_target=training.learning_rate,
         warmup_steps=warm_up,
     )
     if training.accumulate == 1:
