@@ -217,6 +217,12 @@ def test_the_page_holds_every_stage_and_fetches_nothing(page):
     assert html.count("<figcaption>4 dead</figcaption>") == 1
 
 
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_the_page_says_what_the_logits_go_into(page, activation: str):
+    shown = replace(page, activation=activation)
+    assert f"logits, before the {activation}" in render_activation_page(shown)
+
+
 def test_the_page_escapes_what_it_is_given(page):
     html = render_activation_page(
         replace(page, image_id=NASTY, record={"<b>age</b>": "<i>58</i>"})
