@@ -153,7 +153,7 @@ def test_a_run_that_is_none_is_named(
     [
         (["trian"], "No such command 'trian'"),
         (["train"], "Missing option '--run'. See `dualnet train --help`."),
-        (["train", "--run", "r", "--preset", "xnte"], "preset: must be one of covid, "),
+        (["train", "--run", "r", "--preset", "xnte"], "preset: must be one of "),
         (["train", "--run", "r", "--set", "training.epochs=none"], "training.epochs"),
         (["train", "--run", "r", "--config", "no.yaml"], "No such file or directory"),
         (["phantom", "out", "--images", "many"], "--images"),
