@@ -83,6 +83,18 @@ def read_events(folder: Path) -> list[tuple[str, int, str, list]]:
     ]
 
 
+def read_contents(folder: Path) -> dict[str, bytes]:
+    """Returns what each tag's plugin is told besides."""
+    from tensorflow.compat.v1.train import summary_iterator
+
+    (file,) = folder.iterdir()
+    return {
+        value.tag: value.metadata.plugin_data.content
+        for event in summary_iterator(str(file))
+        for value in event.summary.value
+    }
+
+
 def test_a_follower_is_shown_the_first_batch_each_epoch_and_the_end(followed) -> None:
     run, follower, history = followed
     assert follower.seen == ["begin", "epoch 1", "epoch 2", "end"]
@@ -191,6 +203,7 @@ def test_event_files_hold_the_configuration_and_the_model(followed) -> None:
     assert "metadata_dense_1" in written["model"][1]
     plugin, text = written["keras"]
     assert plugin == "graph_keras_model"
+    assert read_contents(run.tensorboard / "train")["keras"] == b"1"  # else not listed
     layers = [layer["config"]["name"] for layer in json.loads(text)["config"]["layers"]]
     assert layers[0] == "metadata"
     assert layers[-1] == "probabilities"

@@ -26,6 +26,7 @@ CURVES = {
     "val_loss": ("validation", "epoch_loss"),
     "val_macro_auroc": ("validation", "epoch_macro_auroc"),
 }
+GRAPH_VERSION = b"1"  # TensorBoard lists no graph of a model without it
 DATA_CLASSES = {"scalars": 1, "text": 2, "images": 3, "graph_keras_model": 0}
 
 
@@ -113,6 +114,8 @@ class _Summary:
     def write(self, plugin: str, name: str, value: Any, step: int = 0) -> None:
         metadata = self._tf.compat.v1.SummaryMetadata(data_class=DATA_CLASSES[plugin])
         metadata.plugin_data.plugin_name = plugin
+        if plugin == "graph_keras_model":
+            metadata.plugin_data.content = GRAPH_VERSION
         kind = self._tf.float32 if plugin == "scalars" else self._tf.string
         tensor = self._tf.constant(value, kind)
         self._tf.summary.write(name, tensor, step=step, metadata=metadata)
