@@ -71,7 +71,7 @@ def test_probabilities_of_every_baseline_are_distributions() -> None:
         assert prediction.probabilities.shape == (100, 4)
         assert prediction.scores.shape == (100, 4)
         assert prediction.probabilities.min() >= 0
-        assert prediction.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-12)
+        assert prediction.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-6)
 
 
 def test_class_absent_from_training_keeps_a_share() -> None:
@@ -82,8 +82,8 @@ def test_class_absent_from_training_keeps_a_share() -> None:
         metadata
     )
     only = predicted[METADATA_ONLY]
-    assert only.probabilities[:, 3] == pytest.approx(1 / 100, abs=1e-15)
-    assert only.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-12)
+    assert only.probabilities[:, 3] == pytest.approx(1 / 100, rel=1e-6)
+    assert only.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-6)
     assert set(only.scores[:, 3]) == {0.0}
 
 
@@ -94,7 +94,8 @@ def test_training_rows_of_one_class_leave_the_prior() -> None:
         metadata
     )
     only = predicted[METADATA_ONLY]
-    assert np.array_equal(only.probabilities, predicted[CLASS_PRIOR].probabilities)
+    prior = predicted[CLASS_PRIOR].probabilities
+    assert np.array_equal(only.probabilities, prior.astype(np.float32))
     assert set(only.scores.ravel()) == {0.0}
 
 
