@@ -165,6 +165,22 @@ def test_event_files_hold_each_findings_auroc(followed) -> None:
 
 
 @on_tensorflow
+def test_event_files_hold_speed_rate_and_memory(followed) -> None:
+    run, _, history = followed
+    found = {
+        (tag, step): values[0]
+        for tag, step, plugin, values in read_events(run.tensorboard / "train")
+        if plugin == "scalars"
+    }
+    for tag in ("images_per_second", "epoch_learning_rate"):
+        column = history[tag.removeprefix("epoch_")]
+        assert [found[tag, 0], found[tag, 1]] == pytest.approx(list(column), rel=1e-6)
+    memory = {tag for tag, _ in found if tag.endswith("_memory_mib")}
+    assert memory <= {"device_memory_mib", "process_memory_mib"}
+    assert all(found[tag, 1] >= found[tag, 0] > 1 for tag in memory)
+
+
+@on_tensorflow
 def test_event_files_hold_the_figures_that_were_drawn(followed) -> None:
     run, _, _ = followed
     images = [

@@ -85,6 +85,7 @@ def test_page_holds_the_halves_the_split_the_time_and_the_configuration(
     assert "0 patients in two parts." in page.words
     assert "Mass 8 6 2 25 %" in page.words
     assert "preparing 5.0 s 9.0 s 50 %" in page.words
+    assert "At most 1,234 MiB of device memory." in page.words
     assert "training.patience 1" in page.words
     assert "data.path nih" in page.words
     assert "secret" not in page.words

@@ -45,6 +45,7 @@ def make_facts(
             "device": {"kind": "cpu", "name": "a processor"},
             "versions": {"keras": "3"},
             "precision": {"chosen": "float32", "why": "as configured"},
+            "cost": {"peak_memory_mib": 1234.4, "memory_of": "device"} if done else {},
             "spent": {"preparing": spent, "fitting": spent} if done else {},
         },
         "history": pd.DataFrame(

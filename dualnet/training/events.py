@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from PIL import Image
 
+from dualnet.training.backend import read_peak_memory
 from dualnet.training.callbacks import AREA
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ CURVES = {
     "loss": ("train", "epoch_loss"),
     "learning_rate": ("train", "epoch_learning_rate"),
     "images_per_second": ("train", "images_per_second"),
+    "device_memory_mib": ("train", "device_memory_mib"),
+    "process_memory_mib": ("train", "process_memory_mib"),
     "val_loss": ("validation", "epoch_loss"),
     "val_macro_auroc": ("validation", "epoch_macro_auroc"),
 }
@@ -65,7 +68,7 @@ class EventFiles(keras.callbacks.Callback):
         """Writes what `logs` holds."""
         if self._summary is None:
             return
-        for name, value in (logs or {}).items():
+        for name, value in {**(logs or {}), **_measure_memory()}.items():
             part, curve = _find_curve(name)
             if curve and math.isfinite(value):
                 with self._writer(part).as_default():
@@ -126,6 +129,12 @@ def _find_curve(name: str) -> tuple[str, str]:
     if name.startswith(AREA):
         return "validation", f"auroc/{name.removeprefix(AREA)}"
     return CURVES.get(name, ("", ""))
+
+
+def _measure_memory() -> dict[str, float]:
+    """Returns the most memory used until now, under the name of what has it."""
+    peak = read_peak_memory()
+    return {} if peak is None else {f"{peak[0]}_memory_mib": peak[1] / 2**20}
 
 
 def _as_code(text: str) -> str:

@@ -41,7 +41,8 @@ def make_time(facts: TrainingFacts) -> Section:
         title="Where the time went",
         paragraphs=(
             f"Device: {device.get('kind', 'unknown')}, {device.get('name', 'unknown')}. "
-            f"Back end {environment.get('backend', 'unknown')}; {versions}.",
+            f"Back end {environment.get('backend', 'unknown')}; {versions}."
+            f"{_describe_memory(environment)}",
             *(() if spent else ("Known when the run is finished.",)),
         ),
         tables=(
@@ -64,6 +65,13 @@ def make_time(facts: TrainingFacts) -> Section:
             ),
         ),
     )
+
+
+def _describe_memory(environment: Mapping[str, Any]) -> str:
+    cost = environment.get("cost") or {}
+    if not cost.get("peak_memory_mib"):
+        return ""
+    return f" At most {cost['peak_memory_mib']:,.0f} MiB of {cost['memory_of']} memory."
 
 
 def make_split(facts: TrainingFacts) -> Section:
