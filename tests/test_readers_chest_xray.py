@@ -378,3 +378,11 @@ def test_real_folders_are_read_whole(real_data: Path) -> None:
     assert records.details["series"].nunique() == 3584
     causes = records.details["cause"].value_counts()
     assert causes.to_dict() == {"bacteria": 2368, "virus": 1264}
+    named = name_causes(records)
+    assert named.counts["patients_under_both_causes"] == 765
+    classes = named.table["findings"].map("".join).value_counts().to_dict()
+    assert classes == {
+        "Bacterial_Pneumonia": 2368,
+        "Normal": 1345,
+        "Viral_Pneumonia": 1264,
+    }
