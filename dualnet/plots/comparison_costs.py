@@ -70,6 +70,7 @@ def _draw_bars(axes: Axes, values: list[float | None]) -> None:
         )
     axes.set_xlim(0, 1.45 * max(known, default=0.0) or 1.0)
     axes.set_xticks([0])
+    axes.grid(visible=False)
 
 
 def _write(axes: Axes, x: float, row: int, text: str, above: int, align: str) -> None:
