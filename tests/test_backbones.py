@@ -17,10 +17,10 @@ from dualnet.models.dual import build_dual_classifier
 from dualnet.models.transfer import apply_preprocessing, find_backbone
 
 # one of each way that Keras writes a graph; those of minutes are slow
-QUICK = ["mobilenet", "mobilenetv3small"]
+QUICK = ["mobilenet"]
 ALL = [
     *QUICK,
-    *("vgg16", "mobilenetv2", "resnet50", "resnet50v2", "densenet121"),
+    *("vgg16", "mobilenetv2", "mobilenetv3small", "resnet50", "resnet50v2", "densenet121"),
     *("efficientnetb0", "efficientnetv2b0", "inceptionv3", "xception"),
     *("inceptionresnetv2", "nasnetmobile", "convnexttiny"),
 ]

@@ -70,6 +70,7 @@ def test_run_begins_with_anothers_branch_and_says_so(
     assert run.read_config().model.init_from == first[0].path
 
 
+@pytest.mark.slow
 def test_head_is_taken_where_the_classes_are_the_same(
     first, small_phantom: Path, tmp_path: Path
 ):
