@@ -20,7 +20,14 @@ from dualnet.models.transfer import apply_preprocessing, find_backbone
 QUICK = ["mobilenet"]
 ALL = [
     *QUICK,
-    *("vgg16", "mobilenetv2", "mobilenetv3small", "resnet50", "resnet50v2", "densenet121"),
+    *(
+        "vgg16",
+        "mobilenetv2",
+        "mobilenetv3small",
+        "resnet50",
+        "resnet50v2",
+        "densenet121",
+    ),
     *("efficientnetb0", "efficientnetv2b0", "inceptionv3", "xception"),
     *("inceptionresnetv2", "nasnetmobile", "convnexttiny"),
 ]
