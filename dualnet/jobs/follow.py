@@ -1,7 +1,9 @@
 """Follows a training: draws its epochs for TensorBoard, writes its page as it goes on.
 
 Drawing stops the training, so it has a share of the time: what would pass it waits for
-a later epoch. The first epoch and the last are always drawn.
+a later epoch. The first epoch and the last are always drawn. Measured on two busy cores
+(`benchmarks/following.py`), residual branch, 1,318 pictures of 128 pixels, 12 epochs: 1.8 %
+of the epochs' time while it runs, and one processor second besides.
 """
 
 import time
