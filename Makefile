@@ -12,12 +12,13 @@ FUZZ_SEED ?= 0
 # Plain lines where no terminal listens; TensorFlow's start-up chatter is left out.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help xnet test test-jax test-slow fuzz lint format clean
+.PHONY: help xnet test test-jax test-torch test-slow fuzz lint format clean
 
 help:
 	@echo "make xnet      train, evaluate and look into X-Net (DATA=folder: on it; else the phantom)"
 	@echo "make test      run the tests"
 	@echo "make test-jax  run the tests of the core on JAX"
+	@echo "make test-torch  run the tests of training on PyTorch"
 	@echo "make test-slow run the slow tests too"
 	@echo "make fuzz      read damaged pictures (FUZZ_FILES=10000 FUZZ_SEED=0)"
 	@echo "make lint      formatting, lint, types, layers"
@@ -32,6 +33,10 @@ $(VENV)/.installed-jax: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,jax]"
 	touch $@
 
+$(VENV)/.installed-torch: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,torch]"
+	touch $@
+
 xnet: $(VENV)/.installed
 	$(BIN)/python scripts/train_xnet.py --run $(RUN) --overwrite $(if $(DATA),--data $(DATA))
 	$(BIN)/python scripts/evaluate_sample.py $(RUN)
@@ -43,10 +48,18 @@ test: $(VENV)/.installed
 # What touches the framework; tables and pictures know of none.
 CORE_TESTS := tests/test_batches.py tests/test_image_branch.py tests/test_dual.py \
 	tests/test_fit.py tests/test_halves.py tests/test_activations.py \
+	tests/test_averaging.py tests/test_schedule.py tests/test_devices.py \
 	tests/test_jobs.py
 
 test-jax: $(VENV)/.installed-jax
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu and not weights" $(CORE_TESTS)
+
+# What PyTorch is known to do: models, batches and fitting.
+TORCH_TESTS := tests/test_batches.py tests/test_dual.py tests/test_recipe.py \
+	tests/test_schedule.py tests/test_averaging.py tests/test_fit.py tests/test_halves.py
+
+test-torch: $(VENV)/.installed-torch
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not slow and not gpu and not weights" $(TORCH_TESTS)
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not gpu and not weights"

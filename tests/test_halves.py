@@ -34,6 +34,10 @@ class Memory:
         return np.zeros((len(positions), SIZE, SIZE, 1), np.uint8)
 
 
+def answer(model: keras.Model, inputs: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(inputs))
+
+
 def build(modality: str) -> keras.Model:
     return build_dual_classifier(
         image_size=SIZE,
@@ -63,7 +67,7 @@ def test_the_metadata_half_learns() -> None:
     alone = build("metadata")
     fit_half(alone, make_batches())
     inputs = {"metadata": np.array([[1.0, -1.0], [-1.0, -1.0]], np.float32)}
-    probabilities = np.asarray(alone(inputs))
+    probabilities = keras.ops.convert_to_numpy(alone(inputs))
     assert probabilities[0].argmax() == 0
     assert probabilities[1].argmax() == 2
 
@@ -78,10 +82,10 @@ def test_the_joined_model_is_the_product_of_both_halves_over_the_prior(
     random = np.random.default_rng(seed)
     metadata = random.normal(size=(4, NUM_FEATURES)).astype("float32")
     image = random.integers(0, 255, (4, SIZE, SIZE, 1)).astype("float32")
-    both = np.asarray(fused({"image": image, "metadata": metadata}))
+    both = answer(fused, {"image": image, "metadata": metadata})
     product = (
-        np.asarray(image_only({"image": image}))
-        * np.asarray(metadata_only({"metadata": metadata}))
+        answer(image_only, {"image": image})
+        * answer(metadata_only, {"metadata": metadata})
         / prior
     )
     expected = product / product.sum(axis=1, keepdims=True)
@@ -98,8 +102,8 @@ def test_a_record_that_says_nothing_changes_nothing() -> None:
     image = np.full((2, SIZE, SIZE, 1), 99.0, np.float32)
     metadata = np.ones((2, NUM_FEATURES), np.float32)
     np.testing.assert_allclose(
-        np.asarray(fused({"image": image, "metadata": metadata})),
-        np.asarray(image_only({"image": image})),
+        answer(fused, {"image": image, "metadata": metadata}),
+        answer(image_only, {"image": image}),
         rtol=1e-5,
     )
 
@@ -160,11 +164,11 @@ def test_the_weights_are_those_of_the_records_logits() -> None:
     join_halves(fused, image_only, metadata_only, prior=prior, weights=WEIGHTS)
     image = np.full((1, SIZE, SIZE, 1), 99.0, np.float32)
     metadata = np.ones((1, NUM_FEATURES), np.float32)
-    ratio = np.log(np.asarray(metadata_only({"metadata": metadata})) / prior)
+    ratio = np.log(answer(metadata_only, {"metadata": metadata}) / prior)
     ratio -= ratio @ prior  # a record at the prior says nothing
-    product = np.asarray(image_only({"image": image})) * np.exp(WEIGHTS * ratio)
+    product = answer(image_only, {"image": image}) * np.exp(WEIGHTS * ratio)
     np.testing.assert_allclose(
-        np.asarray(fused({"image": image, "metadata": metadata})),
+        answer(fused, {"image": image, "metadata": metadata}),
         product / product.sum(),
         rtol=1e-4,
     )
@@ -180,12 +184,11 @@ def test_the_joined_model_has_the_loss_that_its_weights_were_chosen_by() -> None
     weights = choose_weights(image, metadata, val.targets, prior=prior)
     losses = []
     for factor in (1.0, 0.9, 1.1):
-        join_halves(
-            fused, image_only, metadata_only, prior=prior, weights=factor * weights
-        )
-        distance = ((factor * weights - 1) ** 2).sum() / (2 * WEIGHT_SPREAD**2)
+        tried = np.minimum(factor * weights, MAX_WEIGHT)
+        join_halves(fused, image_only, metadata_only, prior=prior, weights=tried)
+        distance = ((tried - 1) ** 2).sum() / (2 * WEIGHT_SPREAD**2)
         losses.append(60 * score_batches(fused, val)[1] + distance)
-    assert min(losses) == losses[0]
+    assert losses[0] <= min(losses) + 1e-3
 
 
 SHARES = np.array([0.2, 0.1])
@@ -210,10 +213,10 @@ def test_of_sigmoids_log_odds_are_summed_less_those_of_the_prior() -> None:
     random = np.random.default_rng(0)
     metadata = random.normal(size=(4, NUM_FEATURES)).astype("float32")
     image = random.integers(0, 255, (4, SIZE, SIZE, 1)).astype("float32")
-    picture = logit(np.asarray(image_only({"image": image}), "float64"))
-    record = logit(np.asarray(metadata_only({"metadata": metadata}), "float64"))
+    picture = logit(answer(image_only, {"image": image}).astype(np.float64))
+    record = logit(answer(metadata_only, {"metadata": metadata}).astype(np.float64))
     expected = expit(picture + weights * (record - logit(SHARES)))
-    found = np.asarray(fused({"image": image, "metadata": metadata}))
+    found = answer(fused, {"image": image, "metadata": metadata})
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 
 
@@ -353,7 +356,9 @@ def test_the_adjusted_loss_learns_what_the_cross_entropy_learns() -> None:
         set_class_prior(model, objective.prior)
         model.compile(keras.optimizers.Adam(0.1), objective.loss)
         model.fit(features, matrix, epochs=3, batch_size=20, verbose=0)
-        said.append(np.log(np.asarray(model(features))) + objective.adjustment)
+        said.append(
+            np.log(keras.ops.convert_to_numpy(model(features))) + objective.adjustment
+        )
     np.testing.assert_allclose(
         softmax(said[1], axis=1), softmax(said[0], axis=1), rtol=1e-3
     )

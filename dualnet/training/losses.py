@@ -83,7 +83,8 @@ class LogitAdjustedLoss(keras.losses.Loss):
             y_true: Target shares, shape (batch, num_classes).
             y_pred: Probabilities, same shape.
         """
-        logits = read_logits(y_pred, SOFTMAX) + self.adjustment
+        adjustment = ops.convert_to_tensor(self.adjustment)  # torch adds no arrays
+        logits = read_logits(y_pred, SOFTMAX) + adjustment
         return -ops.sum(y_true * ops.log_softmax(logits, axis=-1), axis=-1)
 
 
