@@ -283,6 +283,12 @@ class TrainingConfig(Stage):
         default=None,
         description="FIRST,LAST: the batches, from 1, that a profile is taken of.",
     )
+    checkpoint_minutes: float = Field(
+        default=5, ge=0, description="Between checkpoints inside an epoch."
+    )
+    keep_checkpoints: bool = Field(
+        default=False, description="Keep them when the run is finished."
+    )
 
     @field_validator("profile", mode="before")
     @classmethod
@@ -394,6 +400,7 @@ def read_config(
     preset: str | None = None,
     file: Path | None = None,
     overrides: Iterable[str] = (),
+    below: Config | None = None,
 ) -> Config:
     """Reads a configuration: preset, then file, then dotted overrides.
 
@@ -401,6 +408,7 @@ def read_config(
         preset: Name of a preset, one of `preset_names()`.
         file: YAML file laid over the preset.
         overrides: Lines such as `training.epochs=1`; values are read as YAML.
+        below: What they are all laid over; none: the defaults.
 
     Returns:
         The whole configuration, checked.
@@ -412,7 +420,7 @@ def read_config(
         >>> read_config(overrides=["training.epochs=1"]).training.epochs
         1
     """
-    values: dict[str, Any] = {}
+    values = {} if below is None else below.model_dump(mode="json")
     if preset is not None:
         values = _merge(values, _read_preset(preset))
     if file is not None:

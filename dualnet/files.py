@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -97,17 +97,81 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def empty_folder(path: Path) -> None:
+@contextmanager
+def durable_folder(path: Path) -> Iterator[Path]:
+    """Yields a folder beside `path` to fill; what is found at `path` is on the disk.
+
+    As `atomic_folder`, but every file is flushed before the folder is renamed, and the
+    parent after: neither `kill -9` nor a power cut leaves a part of it. A folder that
+    lies at `path` is replaced.
+
+    Args:
+        path: The folder to write; it holds files alone.
+
+    Yields:
+        The folder to fill, in the same parent.
+
+    Raises:
+        StorageError: If the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp()) / "checkpoint"
+        >>> with durable_folder(folder) as unfinished:
+        ...     _ = (unfinished / "a.txt").write_text("whole")
+        >>> (folder / "a.txt").read_text()
+        'whole'
+    """
+    with atomic_folder(path) as unfinished:
+        yield unfinished
+        for file in unfinished.iterdir():
+            flush(file)
+        flush(unfinished)
+        shutil.rmtree(path, ignore_errors=True)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Waits until a file, or the list of a folder's files, is on the disk.
+
+    Args:
+        path: The file or the folder.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder with all that is in it; a stop leaves all of it, or a remnant.
+
+    Args:
+        path: The folder, or nothing.
+    """
+    for remnant in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(remnant, ignore_errors=True)
+    if path.is_dir():
+        doomed = path.with_name(f".{path.name}.{_token()}")
+        path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def empty_folder(path: Path, *, keep: Collection[str] = ()) -> None:
     """Removes what lies in a folder; the folder stays, and so does a link to it.
 
     Args:
         path: The folder.
+        keep: Names of what stays in it.
 
     Raises:
         StorageError: If something cannot be removed.
     """
     try:
         for entry in path.iterdir():
+            if entry.name in keep:
+                continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:

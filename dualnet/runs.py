@@ -14,7 +14,8 @@ runs/<name>/
   halves.json            how each half was fitted and joined, where it was
   training.html          the page to follow a training by; training.png, samples.png
   MODEL_CARD.md          the model card: written by `train`, completed by `evaluate`
-  checkpoints/  tensorboard/  evaluation/  activations/
+  checkpoints/           where training stands, until the run is finished
+  tensorboard/  evaluation/  activations/
 """
 
 import json
@@ -30,11 +31,12 @@ import yaml
 import dualnet
 from dualnet.config import Config, format_config, parse_config
 from dualnet.errors import RunError
-from dualnet.files import atomic_path, write_json, write_text
+from dualnet.files import LOCK, atomic_path, write_json, write_text
 
 FORMAT = 1  # raised when a run folder of before can no longer be read
+CONFIG = "config.yaml"
 NEEDED = (
-    "config.yaml",
+    CONFIG,
     "environment.json",
     "records.csv",
     "split.csv",
@@ -126,14 +128,29 @@ class RunFolder:
         return self.path / "samples.png"
 
     @property
+    def config(self) -> Path:
+        """The whole configuration, which `train` writes first."""
+        return self.path / CONFIG
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether `train` has begun it, or more."""
+        return self.config.is_file()
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether its model is written, and nothing is left to go on from."""
+        return self.model.is_file() and not self.checkpoints.exists()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `train` has come to its end, of which the model card is the last."""
+        return self.model.is_file() and self.model_card.is_file()
+
+    @property
     def checkpoints(self) -> Path:
         """What training keeps while it goes on."""
         return self.path / "checkpoints"
-
-    @property
-    def image_half(self) -> Path:
-        """The best image half of a fused model, until the halves are joined."""
-        return self.checkpoints / "image_half.keras"
 
     @property
     def tensorboard(self) -> Path:
@@ -157,11 +174,11 @@ class RunFolder:
 
     def write_config(self, config: Config) -> None:
         """Writes `config.yaml`."""
-        write_text(self.path / "config.yaml", format_config(config))
+        write_text(self.config, format_config(config))
 
     def read_config(self) -> Config:
         """Reads `config.yaml`."""
-        file = self.path / "config.yaml"
+        file = self.config
         with _reading(file):
             values = yaml.safe_load(file.read_text("utf-8"))
         return parse_config(values, where=str(file))
@@ -302,14 +319,28 @@ def create_run(path: Path, *, overwrite: bool) -> RunFolder:
             f"{path}: must be a folder or nothing. Received: a file. "
             "Name another run folder."
         )
-    full = path.is_dir() and any(path.iterdir())
-    if full and not (overwrite and (path / "config.yaml").is_file()):
-        advice = "--overwrite replaces a run" if not overwrite else "it holds no run"
+    run = RunFolder(path)
+    full = path.is_dir() and any(entry.name != LOCK for entry in path.iterdir())
+    if full and not (overwrite and run.is_begun):
         raise RunError(
-            f"{path}: must be empty. Received: a folder with files in it. "
-            f"Name another folder ({advice})."
+            f"{path}: must be empty. Received: {_describe_content(run)}. "
+            f"Name another folder ({_advise(run, overwrite=overwrite)})."
         )
-    return RunFolder(path)
+    return run
+
+
+def _describe_content(run: RunFolder) -> str:
+    if run.is_begun and not run.is_finished:
+        return "a run that was stopped"
+    return "a folder with files in it"
+
+
+def _advise(run: RunFolder, *, overwrite: bool) -> str:
+    if overwrite:
+        return "it holds no run"
+    if run.is_begun and not run.is_finished:
+        return "--resume goes on with this one, --overwrite replaces it"
+    return "--overwrite replaces a run"
 
 
 @contextmanager

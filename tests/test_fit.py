@@ -15,13 +15,13 @@ from dualnet.training.callbacks import (
     SCORE,
     BestModel,
     HistoryFile,
-    StopAtNaN,
     score_batches,
 )
 from dualnet.training.events import EventFiles
 from dualnet.training.fit import fit
 from dualnet.training.losses import SigmoidLoss
 from dualnet.training.progress import EpochBar, EpochLines, show_epochs
+from dualnet.training.stop_at_nan import StopAtNaN
 
 
 def load(run: RunFolder) -> keras.Model:
@@ -178,7 +178,9 @@ def test_loss_that_is_not_finite_ends_training(tmp_path: Path):
     parts = make_parts(modality="metadata")
     parts["train"] = make_parts(modality="metadata", sample_weights=weights)["train"]
     run = RunFolder(tmp_path)
-    with pytest.raises(ConfigError, match="Received: loss=nan at batch 1"):
+    with pytest.raises(
+        ConfigError, match="Received: loss=nan at batch 1 of epoch 1, of "
+    ):
         fit(make_config(modality="metadata"), run, **parts)
     assert not run.model.exists()
 
@@ -193,65 +195,61 @@ def test_validation_part_without_a_finding_is_refused(tmp_path: Path):
 
 
 class FakeModel:
-    """Runs callbacks through given scores, saving its epoch instead of weights."""
+    """Runs callbacks through given scores; its weights are the epochs it was fitted."""
 
     def __init__(self) -> None:
         self.stop_training = False
         self.epochs_run = 0
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [np.array(self.epochs_run)]
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        (self.epochs_run,) = weights
 
 
 def run_epochs(callback: keras.callbacks.Callback, scores: list[float]) -> FakeModel:
     model = FakeModel()
     callback.set_model(model)
     for epoch, score in enumerate(scores):
-        callback.on_epoch_end(epoch, {SCORE: score})
         model.epochs_run = epoch + 1
+        callback.on_epoch_end(epoch, {SCORE: score})
         if model.stop_training:
             break
     return model
 
 
 @pytest.mark.parametrize(
-    ("scores", "best", "saved", "epochs_run"),
+    ("scores", "best", "epochs_run"),
     [
-        ([0.6, 0.7, 0.65, 0.69, 0.9], 2, [1, 2], 4),  # patience 2 ends it at 4
-        ([0.6, 0.5, 0.7, 0.6, 0.71], 5, [1, 3, 5], 5),
-        ([0.5, 0.5, 0.5], 1, [1], 3),  # an equal score is no improvement
+        ([0.6, 0.7, 0.65, 0.69, 0.9], 2, 4),  # patience 2 ends it at 4
+        ([0.6, 0.5, 0.7, 0.6, 0.71], 5, 5),
+        ([0.5, 0.5, 0.5], 1, 3),  # an equal score is no improvement
     ],
 )
-def test_best_model_is_kept_and_patience_ends_training(
-    monkeypatch, tmp_path: Path, scores, best, saved, epochs_run
-):
-    best_model = BestModel(tmp_path / "model.keras", patience=2)
-    epochs_saved = []
-    monkeypatch.setattr(
-        "dualnet.training.callbacks.save_model",
-        lambda model, _path: epochs_saved.append(model.epochs_run + 1),
-    )
+def test_best_model_is_kept_and_patience_ends_training(scores, best, epochs_run):
+    best_model = BestModel(patience=2)
     model = run_epochs(best_model, scores)
     assert best_model.epoch == best
     assert best_model.score == max(scores[:epochs_run])
-    assert epochs_saved == saved
     assert model.epochs_run == epochs_run
+    best_model.on_train_end()
+    assert model.epochs_run == best
 
 
-def test_last_epoch_is_kept_on_request_however_it_scores(monkeypatch, tmp_path: Path):
-    last_model = BestModel(tmp_path / "model.keras", patience=1, keep="last")
-    epochs_saved = []
-    monkeypatch.setattr(
-        "dualnet.training.callbacks.save_model",
-        lambda model, _path: epochs_saved.append(model.epochs_run + 1),
-    )
-    run_epochs(last_model, [0.7, 0.6, 0.5])
-    assert epochs_saved == [1, 2, 3]
+def test_last_epoch_is_kept_on_request_however_it_scores():
+    last_model = BestModel(patience=1, keep="last")
+    model = run_epochs(last_model, [0.7, 0.6, 0.5])
     assert (last_model.epoch, last_model.score) == (3, 0.5)
+    last_model.on_train_end()
+    assert model.epochs_run == 3
 
 
 def test_weight_that_is_not_finite_is_named():
     layer = keras.layers.Dense(1, name="logits")
     model = keras.Sequential([keras.Input((2,)), layer])
     layer.set_weights([np.array([[np.inf], [0.0]]), np.zeros(1)])
-    callback = StopAtNaN()
+    callback = StopAtNaN(make_parts()["train"])
     callback.set_model(model)
     with pytest.raises(ConfigError, match=r"weights of .*logits/kernel at epoch 2"):
         callback.on_epoch_end(1, {"loss": 1.0})

@@ -11,7 +11,6 @@ from dualnet.errors import ConfigError
 from dualnet.models.dual import build_dual_classifier
 from dualnet.training.phases import (
     PhaseChange,
-    compile_phase,
     find_phase,
     frozen_layers,
     plan_phases,
@@ -105,13 +104,10 @@ def test_branch_learns_after_the_frozen_epochs_and_only_its_last_stages():
     targets = np.eye(3)[np.arange(16) % 3]
     settings = {"steps_per_epoch": 2, "jit_compile": keras.backend.backend() == "jax"}
     start = {one.name: one.get_weights() for one in model.layers}
-    compile_phase(
-        model,
-        find_phase(training, 0),
-        training,
-        loss=keras.losses.CategoricalCrossentropy(),
-        **settings,
-    )
+    loss = keras.losses.CategoricalCrossentropy()
+    change = PhaseChange(training, loss=loss, **settings)
+    assert change.compile(model, 0)
+    assert not change.compile(model, 1)
     weights = Weights()
     model.fit(
         inputs,
@@ -120,7 +116,7 @@ def test_branch_learns_after_the_frozen_epochs_and_only_its_last_stages():
         epochs=3,
         shuffle=False,
         verbose=0,
-        callbacks=[PhaseChange(training, **settings), weights],
+        callbacks=[change, weights],
     )
     head = {"metadata_dense_1", "metadata_dense_2", "logits"}
     first, second, third = weights.epochs

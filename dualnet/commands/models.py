@@ -18,9 +18,11 @@ from dualnet.options import (
     Run,
     all_overrides,
 )
+from dualnet.stopping import Stopped, stop_on_signals
 
 
 def train(  # noqa: PLR0913 - one argument an option
+    context: typer.Context,
     run: Annotated[Path, typer.Option("--run", help="Run folder to write.")],
     preset: Preset = "xnet",
     data: Data = None,
@@ -40,9 +42,14 @@ def train(  # noqa: PLR0913 - one argument an option
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that lies there.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.")
+    ] = False,
 ) -> None:
     """Train a model and write its run folder."""
     from dualnet.config import read_config
+    from dualnet.errors import ConfigError
+    from dualnet.resuming import describe_stop, read_resumed
 
     options = all_overrides(
         overrides,
@@ -55,11 +62,32 @@ def train(  # noqa: PLR0913 - one argument an option
     )
     if init_from is not None:
         options.insert(0, f"model.init_from={init_from}")
-    settings = read_config(preset=preset, file=config, overrides=options)
+    if resume and overwrite:
+        raise ConfigError(
+            "--resume: must stand without --overwrite. Received: both. "
+            "Say which: go on with the run, or replace it."
+        )
+    if resume:
+        source = context.get_parameter_source("preset")
+        named = source is not None and source.name != "DEFAULT"
+        settings = read_resumed(
+            run, preset=preset if named else None, file=config, overrides=options
+        )
+    else:
+        settings = read_config(preset=preset, file=config, overrides=options)
     load_framework()  # slow: after all words are checked
+    from dualnet.jobs.resume import resume_run
     from dualnet.jobs.train import train_run
 
-    train_run(settings, run, overwrite=overwrite)
+    try:
+        with stop_on_signals() as stop:
+            if resume:
+                resume_run(settings, run, stop=stop)
+            else:
+                train_run(settings, run, overwrite=overwrite, stop=stop)
+    except Stopped as stopped:
+        typer.echo(f"{stopped}: {describe_stop(run)}", err=True)
+        raise typer.Exit(stopped.status) from None
     typer.echo(f"run folder: {run}")
     typer.echo(f"training page: {run / 'training.html'}")
 

@@ -55,6 +55,7 @@ class Batches(keras.utils.PyDataset):
         modality: `fused`, `image` or `metadata`: which inputs a batch has.
         multiple_of: The last batch is cut to a multiple of this: how many devices share
             a batch. Another order leaves out other rows in the next epoch.
+        image_ids: The radiographs' names, shape (n,); none: their positions.
     """
 
     def __init__(  # noqa: PLR0913  # arrays that go together, each by name
@@ -72,6 +73,7 @@ class Batches(keras.utils.PyDataset):
         metadata_dropout: MetadataDropout | None = None,
         modality: str = "fused",
         multiple_of: int = 1,
+        image_ids: np.ndarray | None = None,
     ) -> None:
         super().__init__(workers=1)
         self.positions = np.asarray(positions, dtype=np.int64)
@@ -86,16 +88,18 @@ class Batches(keras.utils.PyDataset):
         self._metadata_dropout = None if seed is None else metadata_dropout
         self._inputs = INPUTS[modality]
         self._num_taken = len(self.positions) // multiple_of * multiple_of
+        self._image_ids = self.positions if image_ids is None else image_ids
+        self.first = 0
         self.set_epoch(0)
 
     def __len__(self) -> int:
-        return math.ceil(self._num_taken / self.batch_size)
+        return math.ceil(self._num_taken / self.batch_size) - self.first
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        start = index * self.batch_size
-        rows = self._order[start : min(start + self.batch_size, self._num_taken)]
-        if index < 0 or not len(rows):
+        if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
+        start = (self.first + index) * self.batch_size
+        rows = self._order[start : min(start + self.batch_size, self._num_taken)]
         inputs = {name: self._read(name, rows) for name in self._inputs}
         if self._draws is not None and "image" in inputs:
             inputs["image"] = augment_images(
@@ -118,6 +122,29 @@ class Batches(keras.utils.PyDataset):
         other = copy.copy(self)
         other._inputs = INPUTS[modality]
         return other
+
+    def beginning_at(self, first: int) -> "Batches":
+        """Returns the batches of each epoch from one on; they stay as they are.
+
+        Args:
+            first: The batch, from 0; `self.first` of what is returned.
+        """
+        other = copy.copy(self)
+        other.first = first
+        return other
+
+    def name_batch(self, index: int) -> list[str]:
+        """Names the radiographs of a batch of this epoch.
+
+        Args:
+            index: The batch, as for `self[index]`.
+
+        Returns:
+            Their names, in the batch's order.
+        """
+        start = (self.first + index) * self.batch_size
+        rows = self._order[start : min(start + self.batch_size, self._num_taken)]
+        return [str(name) for name in self._image_ids[rows]]
 
     @property
     def order(self) -> np.ndarray:

@@ -4,6 +4,7 @@ The files are described in `cache_manifest`, how they are filled in `cache_write
 damage is found in `cache_check`.
 """
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ class Cache:
         sizes = [len(shard.image_ids) for shard in manifest.shards]
         self._ends = np.cumsum(sizes, dtype=np.int64)
         self._starts = self._ends - sizes
+        self._checksums = np.array([shard.sha256 for shard in manifest.shards])
         self._shards = [
             open_shard(folder, shard, manifest.image_size) for shard in manifest.shards
         ]
@@ -91,6 +93,20 @@ class Cache:
                 f"is {wanted[absent[0]]!r}. Run `dualnet prepare` on this dataset."
             )
         return positions
+
+    def digest(self, positions: np.ndarray) -> str:
+        """Computes the digest of pictures, from the checksums in the manifest.
+
+        Args:
+            positions: Where they are, integers, shape (n,).
+
+        Returns:
+            SHA-256 in hexadecimal; the same whatever else the cache holds.
+        """
+        shards = np.searchsorted(self._ends, positions, side="right")
+        digest = hashlib.sha256(np.asarray(positions - self._starts[shards]).tobytes())
+        digest.update(self._checksums[shards].tobytes())
+        return digest.hexdigest()
 
     def read(self, positions: np.ndarray) -> np.ndarray:
         """Reads pictures.

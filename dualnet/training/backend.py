@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -148,6 +149,18 @@ def read_peak_memory() -> tuple[str, int] | None:
         return "device", max(peaks)
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return ("process", 1024 * kilobytes) if platform.system() == "Linux" else None
+
+
+def sync_variables(model: Any) -> None:
+    """Brings a model's variables up to date while it is being fitted.
+
+    On JAX `fit` keeps them itself from batch to batch.
+
+    Args:
+        model: The model; its next batch begins with what its variables then hold.
+    """
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()
 
 
 def read_versions() -> dict[str, str]:

@@ -5,7 +5,7 @@ others read it.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from dualnet.data.batches import Batches
-from dualnet.errors import ConfigError
 from dualnet.files import atomic_path
 from dualnet.runs import write_table
 from dualnet.scores import auroc_per_class, macro_auroc
 from dualnet.training.backend import count_replicas
+from dualnet.training.stop_at_nan import Logs, to_numpy
 
 SCORE = "val_macro_auroc"
 AREA = "val_auroc/"  # then a class
@@ -31,10 +31,7 @@ COLUMNS = (
     "seconds",
     "images_per_second",
 )
-CHECK_EVERY = 50  # batches; a look at the loss waits for an accelerator
 MIN_PROBABILITY = 1e-7  # where Keras clips before it takes the logarithm
-
-Logs = dict[str, Any]
 
 
 class EpochScores(keras.callbacks.Callback):
@@ -66,24 +63,38 @@ class EpochScores(keras.callbacks.Callback):
         self._val_labels = val_labels
         self._scored = scored
         self._num_images = num_images
-        self._started = 0.0
+        self._started: float | None = None
+        self._before = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Starts the clock."""
         del epoch, logs
-        self._started = time.perf_counter()
+        self._started = time.perf_counter() - self._before
+        self._before = 0.0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Scores the validation part."""
-        train_seconds = time.perf_counter() - self._started
+        train_seconds = self._seconds()
         logs = {} if logs is None else logs
         model: Any = self.model
         logs["epoch"] = epoch + 1
         logs.update(self.score(model))
         logs.update(self._score_classes())
-        logs["learning_rate"] = float(_to_numpy(model.optimizer.learning_rate))
-        logs["seconds"] = time.perf_counter() - self._started
+        logs["learning_rate"] = float(to_numpy(model.optimizer.learning_rate))
+        logs["seconds"] = self._seconds()
         logs["images_per_second"] = self._num_images / train_seconds
+        self._started = None
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns the seconds of the running epoch."""
+        return {"seconds": self._seconds()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes them back, for the epoch that begins next."""
+        self._before = state["seconds"]
+
+    def _seconds(self) -> float:
+        return 0.0 if self._started is None else time.perf_counter() - self._started
 
     def score(self, model: keras.Model) -> dict[str, float]:
         """Returns a model's `val_loss` and `val_macro_auroc`.
@@ -102,70 +113,56 @@ class EpochScores(keras.callbacks.Callback):
         return {f"{AREA}{name}": float(area) for name, area in named}
 
 
-class StopAtNaN(keras.callbacks.Callback):
-    """Ends a training that has gone astray, instead of writing its weights.
-
-    The weights are looked at too: on a processor relu can turn NaN into 0, and both
-    loss and probabilities then look ordinary.
-    """
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Looks at the loss now and then."""
-        if batch % CHECK_EVERY == 0:
-            self._check_loss(logs, f"batch {batch + 1}")
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Looks at the loss and at every weight.
-
-        Raises:
-            ConfigError: If a weight is not finite.
-        """
-        where = f"epoch {epoch + 1}"
-        self._check_loss(logs, where)
-        model: Any = self.model
-        for weight in model.trainable_variables:
-            if not np.isfinite(_to_numpy(weight)).all():
-                raise ConfigError(_astray(where, f"weights of {weight.path}"))
-
-    def _check_loss(self, logs: Logs | None, where: str) -> None:
-        loss = float((logs or {}).get("loss", 0.0))
-        if not np.isfinite(loss):
-            raise ConfigError(_astray(where, f"loss={loss}"))
-
-
 class BestModel(keras.callbacks.Callback):
-    """Keeps the best model on disk, and stops when it has not been beaten for long.
+    """Remembers the best weights, and stops when they have not been beaten for long.
+
+    When training ends the model gets them back.
 
     Or keeps the last and never stops: where few patients choose, the epoch that scores
     best is a lucky one.
 
     Args:
-        path: The model's file, replaced as a whole at each improvement.
         patience: Epochs without improvement after which training stops.
         keep: `best`, or `last`.
         counted_from: Epochs that do not count as such: those of a frozen branch.
     """
 
     def __init__(
-        self, path: Path, *, patience: int, keep: str = "best", counted_from: int = 0
+        self, *, patience: int, keep: str = "best", counted_from: int = 0
     ) -> None:
         super().__init__()
-        self.path = path
         self.patience = patience
         self.keep = keep
         self.counted_from = counted_from
         self.score = -np.inf
         self.epoch = 0
+        self.weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Saves the model if it is the best so far, or the last is kept."""
+        """Keeps the weights if they are the best so far, or the last are kept."""
         model: Any = self.model
         score = (logs or {})[SCORE]
         if score > self.score or self.keep == "last":
             self.score, self.epoch = score, epoch + 1
-            save_model(model, self.path)
+            self.weights = [np.array(one) for one in model.get_weights()]
         elif epoch + 1 - max(self.epoch, self.counted_from) >= self.patience:
             model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Gives the model its best weights."""
+        del logs
+        model: Any = self.model
+        if self.weights:
+            model.set_weights(self.weights)
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns the best score, its epoch and its weights."""
+        return {"score": self.score, "epoch": self.epoch, "weights": self.weights}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes them back."""
+        self.score, self.epoch = state["score"], state["epoch"]
+        self.weights = state["weights"]
 
 
 class HistoryFile(keras.callbacks.Callback):
@@ -192,6 +189,15 @@ class HistoryFile(keras.callbacks.Callback):
         self.rows.append({name: given[name] for name in COLUMNS})
         write_table(self.path, self.table)
 
+    def get_state(self) -> dict[str, Any]:
+        """Returns the rows so far."""
+        return {"rows": self.rows}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes them back, and writes them: later ones are to be done again."""
+        self.rows = list(state["rows"])
+        write_table(self.path, self.table)
+
 
 def score_batches(
     model: keras.Model, batches: Batches, loss: keras.losses.Loss | None = None
@@ -214,7 +220,7 @@ def score_batches(
         targets.append(shares)
     scores = np.concatenate(probabilities)
     if loss is not None:
-        return scores, float(_to_numpy(loss(np.concatenate(targets), scores)))
+        return scores, float(to_numpy(loss(np.concatenate(targets), scores)))
     logarithms = np.log(np.maximum(scores, MIN_PROBABILITY), dtype=np.float64)
     losses = -(np.concatenate(targets) * logarithms).sum(axis=1)
     return scores, float(losses.mean())
@@ -252,14 +258,3 @@ def save_model(model: keras.Model, path: Path) -> None:
     bare = keras.Model(inputs, model.outputs[0], name=model.name)
     with atomic_path(path) as unfinished:
         bare.save(unfinished)
-
-
-def _to_numpy(value: Any) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(value))
-
-
-def _astray(where: str, received: str) -> str:
-    return (
-        "training: loss and weights must stay finite. "
-        f"Received: {received} at {where}. Lower `training.learning_rate`."
-    )

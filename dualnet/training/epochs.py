@@ -1,7 +1,6 @@
 """The epochs of one model: build, compile, callbacks, fit."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,22 +8,18 @@ import numpy as np
 import pandas as pd
 
 from dualnet.config import Config, format_config
-from dualnet.data.batches import Batches, EpochOrder
+from dualnet.data.batches import Batches
 from dualnet.models.dual import build_dual_classifier
 from dualnet.runs import RunFolder
 from dualnet.training.averaging import AverageIn, AverageOut
-from dualnet.training.callbacks import (
-    BestModel,
-    EpochScores,
-    HistoryFile,
-    StopAtNaN,
-)
+from dualnet.training.callbacks import BestModel, EpochScores, HistoryFile
+from dualnet.training.checkpoint_keeper import Keeping, fit_kept
 from dualnet.training.devices import Devices
 from dualnet.training.events import EventFiles
 from dualnet.training.finding_history import FindingHistory
 from dualnet.training.following import Follower, Following
 from dualnet.training.objective import Objective
-from dualnet.training.phases import PhaseChange, compile_phase, find_phase
+from dualnet.training.phases import PhaseChange
 from dualnet.training.precision import dtype_policy
 from dualnet.training.profiling import make_profile
 from dualnet.training.progress import show_epochs
@@ -48,6 +43,7 @@ class Fitting:
         devices: What a batch is divided among.
         policy: The dtype policy that the models compute in.
         jit_compile: Whether XLA compiles the steps.
+        keeping: How training is kept, so that a stop costs minutes.
         follower: Draws the training; none: nobody does.
         start: The weights to begin with; none: those that the seed decides.
     """
@@ -62,6 +58,7 @@ class Fitting:
     devices: Devices
     policy: str
     jit_compile: bool
+    keeping: Keeping
     follower: Follower | None = None
     start: Start | None = None
 
@@ -93,39 +90,50 @@ class Fitting:
             loss=self.objective.val_loss,
         )
 
-    def fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
-        """Fits a model, keeps its best epoch in `path` and returns the history."""
+    def fit_epochs(self, modality: str) -> tuple[Any, pd.DataFrame]:
+        """Fits a model; returns it with the weights of its best epoch, and its history."""
         with self.devices.spread():
-            return self._fit_epochs(modality, path)
+            model, history = self._fit_epochs(modality)
+            weights = model.get_weights()
+        if self.devices.count > 1:  # what comes after is done on one
+            model = self.build(modality)
+            model.set_weights(weights)
+        return model, history
 
-    def _fit_epochs(self, modality: str, path: Path) -> pd.DataFrame:
+    def _fit_epochs(self, modality: str) -> tuple[Any, pd.DataFrame]:
         epochs = self.config.training.epochs
         train = self.train.with_modality(modality)
-        model = self.build(modality)
-        set_class_prior(model, self.objective.prior)
-        self._give_start(model)
-        self._compile(model, steps_per_epoch=len(train))
         history = HistoryFile(self.run.history)
         scores = self.scores(modality)
         with show_epochs(epochs) as progress:
-            callbacks = [
-                EpochOrder(train),
-                PhaseChange(
-                    self.devices.scale(self.config.training),
-                    steps_per_epoch=len(train),
-                    jit_compile=self.jit_compile,
-                ),
-                *self._watchers(scores, path, train),
-                history,
-                FindingHistory(self.run),
-                progress,
-                *self._followers(train, scores),
-            ]
-            # shuffle=False: the batches order themselves, from (seed, epoch).
-            model.fit(
-                train, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
+            model = fit_kept(
+                lambda: self._prepare(modality),
+                train,
+                [
+                    *self._watchers(scores, train),
+                    history,
+                    FindingHistory(self.run),
+                    *self._followers(train, scores),
+                ],
+                stage=modality,
+                epochs=epochs,
+                keeping=self.keeping,
+                shown=[progress],
             )
-        return history.table
+        return model, history.table
+
+    def _prepare(self, modality: str) -> tuple[Any, PhaseChange]:
+        """Builds a model with its first weights, and what gives it its recipe."""
+        model = self.build(modality)
+        set_class_prior(model, self.objective.prior)
+        self._give_start(model)
+        recipe = PhaseChange(
+            self.devices.scale(self.config.training),
+            loss=self.objective.loss,
+            steps_per_epoch=len(self.train),
+            jit_compile=self.jit_compile,
+        )
+        return model, recipe
 
     def _give_start(self, model: Any) -> None:
         """Gives the model the weights it is to begin with, and notes which it took."""
@@ -134,25 +142,12 @@ class Fitting:
             known = self.run.read_environment()
             self.run.write_environment({**known, "began_with": told})
 
-    def _compile(self, model: Any, *, steps_per_epoch: int) -> None:
-        """Gives the model its recipe."""
-        training = self.devices.scale(self.config.training)
-        compile_phase(
-            model,
-            find_phase(training, 0),
-            training,
-            loss=self.objective.loss,
-            steps_per_epoch=steps_per_epoch,
-            jit_compile=self.jit_compile,
-        )
-
     def _watchers(
-        self, scores: EpochScores, path: Path, train: Batches
+        self, scores: EpochScores, train: Batches
     ) -> list[keras.callbacks.Callback]:
         """Returns the callbacks that score the epochs, keep the best and may stop."""
         training = self.config.training
         best = BestModel(
-            path,
             patience=training.patience,
             keep=training.keep,
             counted_from=training.frozen_epochs,
@@ -163,7 +158,7 @@ class Fitting:
             judges = [average_in, *judges, AverageOut(average_in)]
         if training.schedule == "plateau":
             judges.append(PlateauRate(self.devices.learning_rate))
-        return [StopAtNaN(), *judges]
+        return judges
 
     def _followers(
         self, train: Batches, scores: EpochScores

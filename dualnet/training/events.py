@@ -7,6 +7,8 @@ latter needs the tensorboard package, which only the person who looks needs.
 import io
 import logging
 import math
+import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ CURVES = {
     "val_macro_auroc": ("validation", "epoch_macro_auroc"),
 }
 GRAPH_VERSION = b"1"  # TensorBoard lists no graph of a model without it
+PARTS = ("train", "validation")
 DATA_CLASSES = {"scalars": 1, "text": 2, "images": 3, "graph_keras_model": 0}
 
 
@@ -50,6 +53,9 @@ class EventFiles(keras.callbacks.Callback):
         self._configuration = configuration
         self._summary: Any = _import_summary()
         self._writers: dict[str, Any] = {}
+        self._made = int(time.time())
+        # what a process before this one has written, and may have to be done again
+        self._before = list(folder.iterdir()) if folder.is_dir() else []
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Writes the configuration and the model."""
@@ -60,9 +66,20 @@ class EventFiles(keras.callbacks.Callback):
         table: list[str] = []
         model.summary(line_length=88, print_fn=lambda text, **_: table.append(text))
         with self._writer("train").as_default():
-            self._summary.write("text", "configuration", _as_code(self._configuration))
+            configuration, self._configuration = self._configuration, ""  # once
+            self._summary.write("text", "configuration", _as_code(configuration))
             self._summary.write("text", "model", _as_code("\n".join(table)))
             self._summary.write("graph_keras_model", "keras", model.to_json())
+
+    def on_epoch_begin(
+        self, epoch: int, logs: Mapping[str, float] | None = None
+    ) -> None:
+        """Takes back the points from the first epoch on that is done again."""
+        del logs
+        parts, self._before = self._before, []
+        for part in parts:
+            if self._summary is not None and part.name in PARTS:
+                self._summary.forget(part, epoch, now=self._made)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Writes what `logs` holds."""
@@ -113,6 +130,20 @@ class _Summary:
 
     def open(self, folder: Path) -> Any:
         return self._tf.summary.create_file_writer(str(folder))
+
+    def forget(self, folder: Path, step: int, *, now: int) -> None:
+        """Tells TensorBoard to forget what the files there have of a step and after.
+
+        It reads files in the order of their names: this one comes before those that
+        the second `now`, or a later one, begins.
+        """
+        v1 = self._tf.compat.v1
+        start = v1.SessionLog(status=v1.SessionLog.START)
+        path = folder / f"events.out.tfevents.{now:010d}.{socket.gethostname()}"
+        with self._tf.io.TFRecordWriter(str(path)) as writer:
+            for said in ({"file_version": "brain.Event:2"}, {"session_log": start}):
+                event = v1.Event(wall_time=now, step=step, **said)
+                writer.write(event.SerializeToString())
 
     def write(self, plugin: str, name: str, value: Any, step: int = 0) -> None:
         metadata = self._tf.compat.v1.SummaryMetadata(data_class=DATA_CLASSES[plugin])

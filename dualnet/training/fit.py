@@ -1,8 +1,7 @@
 """Fits the dual classifier and keeps the best model in the run folder."""
 
 import logging
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,10 +11,15 @@ import pandas as pd
 from dualnet.config import Config
 from dualnet.data.batches import Batches
 from dualnet.data.labels import find_columns
+from dualnet.errors import RunError
+from dualnet.files import flush, remove_folder
 from dualnet.findings import Vocabulary
 from dualnet.runs import RunFolder
+from dualnet.stopping import StopRequest
 from dualnet.training.backend import find_device, make_deterministic, read_versions
 from dualnet.training.callbacks import SCORE, save_model, score_batches
+from dualnet.training.checkpoint import list_checkpoints, remove_remnants
+from dualnet.training.checkpoint_keeper import keep_in
 from dualnet.training.devices import Devices, choose_devices, measure_cost
 from dualnet.training.epochs import Fitting
 from dualnet.training.following import Follower
@@ -29,7 +33,7 @@ from dualnet.wording import format_number
 logger = logging.getLogger(__name__)
 
 
-def fit(  # noqa: PLR0913 (what a run is made of, all named)
+def fit(  # noqa: PLR0913 (what a model is fitted on and scored by, all named)
     config: Config,
     run: RunFolder,
     *,
@@ -38,10 +42,15 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
     val_labels: np.ndarray,
     val_patients: np.ndarray,
     vocabulary: Vocabulary,
+    digests: Mapping[str, str] | None = None,
+    stop: StopRequest | None = None,
     follower: Follower | None = None,
     start: Start | None = None,
 ) -> pd.DataFrame:
     """Fits a model and writes `model.keras`, `history.csv`, `environment.json`.
+
+    Where the run folder holds checkpoints, training goes on from them, to the bits of
+    one that was never stopped.
 
     The epoch kept is the best by validation macro AUROC (see `choose_findings`),
     against all findings of a radiograph whatever the training targets are. Where each
@@ -57,6 +66,9 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
         val_patients: The patients of `val`, shape (n,).
         vocabulary: Its `class_names` are the columns of `val_labels`; those of the
             targets are the `target_classes` of the label rule.
+        digests: Of the configuration and the data, by name: checkpoints of others are
+            refused; none: nothing is compared.
+        stop: Ends training at the next batch, when it is asked to; none: nobody asks.
         follower: Draws the training as it goes on; none: nobody does.
         start: The weights to begin with; none: those that the seed decides.
 
@@ -66,13 +78,17 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
     Raises:
         RecordError: If no finding of the validation part can be scored.
         ConfigError: If training goes astray.
+        RunError: If a checkpoint is of another configuration or other data.
+        Stopped: If a signal asked for it; a checkpoint is written first.
     """
     scored = choose_findings(val_labels, val_patients, vocabulary)
     make_deterministic(config.seed)
     devices = choose_devices(config.training)
     environment, policy, jit_compile = _choose(config, devices)
-    divided = devices.describe(num_rows=len(train.positions))
-    run.write_environment({**environment, "devices": divided})
+    environment["devices"] = devices.describe(num_rows=len(train.positions))
+    _tell_changes(run, environment)
+    run.write_environment(environment)
+    remove_remnants(run.checkpoints)
     objective = build_objective(config.training, vocabulary, train)
     answered = find_columns(objective.class_names, vocabulary)
     fitting = Fitting(
@@ -86,15 +102,25 @@ def fit(  # noqa: PLR0913 (what a run is made of, all named)
         devices=devices,
         policy=policy,
         jit_compile=jit_compile,
+        keeping=keep_in(
+            run.checkpoints,
+            digests=digests,
+            minutes=config.training.checkpoint_minutes,
+            stop=stop,
+        ),
         follower=follower,
         start=start,
     )
     if fits_halves(config):
-        history = _fit_halves(fitting)
+        model, history = _fit_halves(fitting)
     else:
-        history = fitting.fit_epochs(config.model.modality, run.model)
+        model, history = fitting.fit_epochs(config.model.modality)
+    save_model(model, run.model)
     known = run.read_environment()
     run.write_environment({**known, "cost": measure_cost(history)})
+    if not config.training.keep_checkpoints:
+        flush(run.path)
+        remove_folder(run.checkpoints)
     return history
 
 
@@ -117,9 +143,9 @@ def fits_halves(config: Config) -> bool:
     return True
 
 
-def _fit_halves(fitting: Fitting) -> pd.DataFrame:
+def _fit_halves(fitting: Fitting) -> tuple[Any, pd.DataFrame]:
     """Fits both halves, joins them and returns the image half's history."""
-    run, objective = fitting.run, fitting.objective
+    objective = fitting.objective
     metadata_only = fitting.build("metadata")
     losses = fit_metadata_half(
         metadata_only,
@@ -127,10 +153,9 @@ def _fit_halves(fitting: Fitting) -> pd.DataFrame:
         fitting.val,
         objective=objective,
         jit_compile=fitting.jit_compile,
+        keeping=fitting.keeping,
     )
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
-    history = fitting.fit_epochs("image", run.image_half)
-    image_only: Any = keras.saving.load_model(run.image_half)
+    image_only, history = fitting.fit_epochs("image")
     weights = choose_weights(
         score_batches(image_only, fitting.val.with_modality("image"))[0],
         score_batches(metadata_only, fitting.val.with_modality("metadata"))[0],
@@ -143,12 +168,10 @@ def _fit_halves(fitting: Fitting) -> pd.DataFrame:
     join_halves(
         fused, image_only, metadata_only, prior=objective.prior, weights=weights
     )
-    save_model(fused, run.model)
-    shutil.rmtree(run.checkpoints)
     joined = fitting.scores("fused").score(fused)
     keeps_last = fitting.config.training.keep == "last"
     image_half = history[SCORE].iloc[-1] if keeps_last else history[SCORE].max()
-    run.write_halves(
+    fitting.run.write_halves(
         {
             "metadata_half": {"val_loss": losses},
             "record_weights": dict(
@@ -164,7 +187,26 @@ def _fit_halves(fitting: Fitting) -> pd.DataFrame:
         format_number(joined[SCORE]),
         format_number(image_half),
     )
-    return history
+    return fused, history
+
+
+def _tell_changes(run: RunFolder, environment: Mapping[str, Any]) -> None:
+    """Says what is not as it was when the run was begun: its bits may differ then."""
+    if not list_checkpoints(run.checkpoints):
+        return
+    try:
+        before = run.read_environment()
+    except RunError:
+        return  # it is written anew
+    for name, now in environment.items():
+        if before.get(name) != now:
+            logger.warning(
+                "%s: was %s when the run was begun, is %s: its bits may differ from "
+                "those of a run that was not stopped",
+                name,
+                before.get(name),
+                now,
+            )
 
 
 def _format_weights(weights: np.ndarray, names: Sequence[str]) -> str:

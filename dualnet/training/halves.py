@@ -6,6 +6,7 @@ as good as the image-only model, and the metadata half as the metadata-only one.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -13,10 +14,11 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, logit
 
-from dualnet.data.batches import Batches, EpochOrder
+from dualnet.data.batches import Batches
 from dualnet.data.labels import SIGMOID, SOFTMAX
 from dualnet.models.dual import output_activation
-from dualnet.training.callbacks import MIN_PROBABILITY
+from dualnet.training.callbacks import MIN_PROBABILITY, Logs
+from dualnet.training.checkpoint_keeper import Keeping, fit_kept
 from dualnet.training.objective import Objective
 from dualnet.training.recipe import prior_logits, set_class_prior
 from dualnet.wording import format_number
@@ -39,6 +41,7 @@ def fit_metadata_half(
     *,
     objective: Objective,
     jit_compile: bool = False,
+    keeping: Keeping | None = None,
 ) -> list[float]:
     """Fits the metadata-only model until its validation loss falls no more.
 
@@ -51,6 +54,7 @@ def fit_metadata_half(
         val: Validation batches, in order, with targets.
         objective: What it is fitted to.
         jit_compile: Whether XLA compiles the steps.
+        keeping: How training is kept; none: it is not.
 
     Returns:
         The validation loss after each epoch; the least one's weights are kept.
@@ -59,30 +63,69 @@ def fit_metadata_half(
     logits = metadata_only.get_layer("logits")
     kernel, bias = logits.get_weights()
     logits.set_weights([np.zeros_like(kernel), bias])
-    metadata_only.compile(
-        optimizer=keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
-        loss=objective.loss,
-        jit_compile=jit_compile,
+    first = metadata_only.get_weights()
+
+    def prepare() -> tuple[Any, _Recipe]:
+        metadata_only.set_weights(first)
+        return metadata_only, _Recipe(objective, jit_compile=jit_compile)
+
+    stopping = keras.callbacks.EarlyStopping(
+        patience=PATIENCE, restore_best_weights=True
     )
-    rows = train.with_modality("metadata")
-    history = metadata_only.fit(
-        rows,
-        validation_data=val.with_modality("metadata"),
+    losses = _ValidationLosses()
+    fit_kept(
+        prepare,
+        train.with_modality("metadata"),
+        [stopping, losses],
+        stage="metadata",
         epochs=MAX_EPOCHS,
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            EpochOrder(rows),
-            keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True),
-        ],
+        keeping=keeping or Keeping(),
+        validation_data=val.with_modality("metadata"),
     )
-    losses = history.history["val_loss"]
     logger.info(
         "metadata half: val_loss %s after %s epochs",
-        format_number(min(losses)),
-        int(np.argmin(losses)) + 1,
+        format_number(min(losses.values)),
+        int(np.argmin(losses.values)) + 1,
     )
-    return losses
+    return losses.values
+
+
+class _ValidationLosses(keras.callbacks.Callback):
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        del epoch
+        self.values.append((logs or {})["val_loss"])
+
+    def get_state(self) -> dict[str, Any]:
+        return {"values": self.values}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self.values = list(state["values"])
+
+
+class _Recipe(keras.callbacks.Callback):
+    """Compiles the metadata half once: all of its epochs are alike."""
+
+    def __init__(self, objective: Objective, *, jit_compile: bool) -> None:
+        super().__init__()
+        self._objective = objective
+        self._jit_compile = jit_compile
+        self._is_compiled = False
+
+    def compile(self, model: Any, epoch: int) -> bool:
+        del epoch
+        if self._is_compiled:
+            return False
+        self._is_compiled = True
+        model.compile(
+            optimizer=keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY),
+            loss=self._objective.loss,
+            jit_compile=self._jit_compile,
+        )
+        return True
 
 
 def join_halves(

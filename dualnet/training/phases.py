@@ -156,37 +156,59 @@ def frozen_layers(model: Any, learning_stages: int | None) -> list[str]:
 
 
 class PhaseChange(keras.callbacks.Callback):
-    """Begins a phase where the epoch that begins is its first.
+    """Gives a model the recipe of its phase, where the epoch that begins has another.
 
     Args:
         training: How the model is fitted.
+        loss: What is minimised.
         steps_per_epoch: Batches an epoch.
         jit_compile: Whether XLA compiles the steps.
     """
 
     def __init__(
-        self, training: TrainingConfig, *, steps_per_epoch: int, jit_compile: bool
+        self,
+        training: TrainingConfig,
+        *,
+        loss: keras.losses.Loss,
+        steps_per_epoch: int,
+        jit_compile: bool,
     ) -> None:
         super().__init__()
         self._training = training
+        self._loss = loss
         self._steps_per_epoch = steps_per_epoch
         self._jit_compile = jit_compile
+        self._phase: Phase | None = None
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compiles the model anew; the first phase was compiled before `fit`."""
-        del logs
+    def compile(self, model: Any, epoch: int) -> bool:
+        """Compiles a model as it is in an epoch, if it is not so already.
+
+        Args:
+            model: The model, always the same.
+            epoch: From 0.
+
+        Returns:
+            Whether it was compiled.
+        """
         phase = find_phase(self._training, epoch)
-        if epoch == 0 or epoch != phase.first:
-            return
-        model: Any = self.model
+        if phase == self._phase:
+            return False
+        self._phase = phase
         compile_phase(
             model,
             phase,
             self._training,
-            loss=model.loss,
+            loss=self._loss,
             steps_per_epoch=self._steps_per_epoch,
             jit_compile=self._jit_compile,
         )
-        model.make_train_function(force=True)
-        learning = number_of(len(model.trainable_variables), "array")
-        logger.info("epoch %s: fine-tuning begins, %s learn", epoch + 1, learning)
+        return True
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compiles the model anew where a phase begins."""
+        del logs
+        model: Any = self.model
+        if self.compile(model, epoch):
+            model.make_train_function(force=True)
+            learning = number_of(len(model.trainable_variables), "array")
+            logger.info("epoch %s: fine-tuning begins, %s learn", epoch + 1, learning)
