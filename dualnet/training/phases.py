@@ -209,6 +209,8 @@ class PhaseChange(keras.callbacks.Callback):
         del logs
         model: Any = self.model
         if self.compile(model, epoch):
+            # `fit` builds an optimizer before the first epoch alone; JAX needs it built
+            model.optimizer.build(model.trainable_variables)
             model.make_train_function(force=True)
             learning = number_of(len(model.trainable_variables), "array")
             logger.info("epoch %s: fine-tuning begins, %s learn", epoch + 1, learning)
