@@ -76,7 +76,7 @@ def change(path: str, value: object) -> dict[str, Any]:
         ({"age": {"birth_year": "Born", "column": "Age"}}, "`age`: must have either `column` or `birth_year`"),
         ({"age": {"birth_year": "Born"}}, "birth_year and order_of need `study_date`"),
         ({"follow_up": {"order_of": "study_date"}}, "birth_year and order_of need `study_date`"),
-        ({"vocabulary": "nhi"}, "`vocabulary`: must be nih, chest_xray, covid_radiography, or have `findings` and `negative`"),
+        ({"vocabulary": "nhi"}, "`vocabulary`: must be nih, chest_xray, chest_xray_causes, covid_radiography, or have `findings` and `negative`"),
         ({"vocabulary": {"findings": ["A", "A"], "negative": "N"}}, "`vocabulary`: .*each name once"),
         ({"vocabulary": {"findings": ["A|B"], "negative": "N"}}, r"`vocabulary`: must have no name with a `\|`"),
         ({"finding_list": None}, "must have either `finding_columns` or `finding_list`"),
