@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -195,3 +197,63 @@ def test_what_a_stop_left_while_writing_is_removed(tmp_path: Path) -> None:
     shutil.copytree(path, tmp_path / ".image-epoch-0002-step-000000.1a2b3c4d")
     remove_remnants(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def damage_at_random(path: Path, kind: str, number: int) -> str:
+    """Damages a file of a checkpoint; returns its name."""
+    random = np.random.default_rng((number, len(kind)))
+    name = (ARRAYS, STATE, MANIFEST)[number % 3]
+    file = path / name
+    content = bytearray(file.read_bytes())
+    place = int(random.integers(len(content)))
+    if kind == "flip":
+        content[place] ^= 1 << int(random.integers(8))
+        file.write_bytes(content)
+    elif kind == "truncate":
+        os.truncate(file, place)
+    elif kind == "delete":
+        file.unlink()
+    else:
+        before = path.with_name("image-epoch-0002-step-000000")
+        shutil.copy(before / name, file)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("kind", "times"), [("flip", 45), ("truncate", 24), ("delete", 3), ("swap", 12)]
+)
+def test_whatever_is_damaged_is_named_and_recovered_from(
+    tmp_path: Path, kind: str, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for epoch in (1, 2, 3):
+        write_checkpoint(tmp_path / "whole", make(epoch))
+    for number in range(times):
+        folder = Path(shutil.copytree(tmp_path / "whole", tmp_path / str(number)))
+        path = folder / "image-epoch-0003-step-000000"
+        name = damage_at_random(path, kind, number)
+        caplog.clear()
+        found = find_checkpoint(folder, "image", DIGESTS)
+        assert found is not None
+        assert found.epoch == 2
+        # what a damaged manifest says may be of another file
+        names = (ARRAYS, STATE, MANIFEST) if name == MANIFEST else (name,)
+        reason = rf"{path}: passed over, ({'|'.join(names)}) (is|has) "
+        assert re.search(reason, caplog.text)
+
+
+def test_a_disk_that_is_full_at_whatever_byte_leaves_the_older_ones(
+    tmp_path: Path,
+) -> None:
+    path = write_checkpoint(tmp_path, make(1))
+    size = (path / ARRAYS).stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for number in range(16):
+        room = size * number // 16
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+        try:
+            with pytest.raises(StorageError, match="nothing was half-written"):
+                write_checkpoint(tmp_path, make(2))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert list(tmp_path.iterdir()) == [path]
+    assert read_checkpoint(path).epoch == 1
