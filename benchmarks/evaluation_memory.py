@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 from rounds import describe_machine
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.data.cache_manifest import Manifest, Shard, write_manifest, write_rejects
 from dualnet.data.cache_writer import SHARD_PICTURES, find_sources
 from dualnet.data.phantom import make_phantom

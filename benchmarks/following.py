@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from rounds import describe_machine
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.jobs import train
 from dualnet.jobs.follow import RunFollower
 from dualnet.training.following import FirstBatch, Images

@@ -29,7 +29,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.data.labels import full_labels
 from dualnet.data.metadata import MetadataEncoder
 from dualnet.data.patients import deal_folds
@@ -43,7 +44,8 @@ from dualnet.evaluation.text.verdict import format_interval
 from dualnet.findings import Vocabulary
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.predicting import predict_rows
-from dualnet.jobs.train import TrainingData, fit_run, read_training_data
+from dualnet.jobs.train import fit_run
+from dualnet.jobs.training_data import TrainingData, read_training_data
 from dualnet.runs import RunFolder
 from dualnet.scores import auroc_per_class
 from dualnet.wording import format_number

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.data.cache import open_cache
 from dualnet.evaluation.auditing.audit import hide_fields
 from dualnet.evaluation.intervals.bootstrap import (

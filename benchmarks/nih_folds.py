@@ -32,7 +32,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.data.labels import full_labels
 from dualnet.data.metadata import MetadataEncoder
 from dualnet.data.patients import Deal, deal_folds, gather_patients
@@ -49,7 +50,8 @@ from dualnet.files import write_json, write_text
 from dualnet.findings import NIH
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.predicting import predict_rows
-from dualnet.jobs.train import TrainingData, fit_run, read_training_data
+from dualnet.jobs.train import fit_run
+from dualnet.jobs.training_data import TrainingData, read_training_data
 from dualnet.runs import RunFolder
 from dualnet.scores import auroc_per_class
 from dualnet.training.epochs import Fitting
@@ -252,15 +254,15 @@ def image_half(arm: Arm, number: int, options: argparse.Namespace) -> Iterator[N
         return
     fit_epochs = Fitting.fit_epochs
 
-    def copy_half(self: Fitting, modality: str, path: Path) -> pd.DataFrame:
+    def read_half(self: Fitting, modality: str) -> tuple[Any, pd.DataFrame]:
         if modality != "image":
-            return fit_epochs(self, modality, path)
-        shutil.copy(kept, path)
+            return fit_epochs(self, modality)
         shutil.copy(kept.with_suffix(".csv"), self.run.history)
-        return pd.read_csv(self.run.history)
+        model = keras.saving.load_model(kept, compile=False)
+        return model, pd.read_csv(self.run.history)
 
     replaced: Any = Fitting
-    replaced.fit_epochs = copy_half
+    replaced.fit_epochs = read_half
     try:
         yield
     finally:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from dualnet.config import Config as Config, read_config as read_config
+    from dualnet.config import Config as Config
+    from dualnet.config_layers import read_config as read_config
     from dualnet.data.readers import read_records as read_records
     from dualnet.errors import DualNetError as DualNetError
     from dualnet.models.dual import build_dual_classifier as build_dual_classifier
@@ -28,7 +29,7 @@ __all__ = [
 
 _PUBLIC = {
     "Config": "dualnet.config",
-    "read_config": "dualnet.config",
+    "read_config": "dualnet.config_layers",
     "read_records": "dualnet.data.readers",
     "DualNetError": "dualnet.errors",
     "build_dual_classifier": "dualnet.models.dual",

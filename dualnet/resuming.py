@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError, RunError
 from dualnet.runs import RunFolder
 from dualnet.stages import shorten

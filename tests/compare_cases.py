@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from truth_cases import TINY
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.data.metadata import MetadataEncoder
 from dualnet.files import sha256, write_json
 from dualnet.findings import Vocabulary

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 
 
 def configure(data: Path, cache: Path, *overrides: str, preset: str = "xnet") -> Config:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.data.labels import full_labels
 from dualnet.findings import NIH
 from dualnet.jobs.evaluate import evaluate_run

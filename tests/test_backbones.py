@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError
 from dualnet.explain.activations import MANY_STAGES, activation_layers
 from dualnet.image_branches import BACKBONES

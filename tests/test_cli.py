@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dualnet.cli import main
-from dualnet.config import preset_names
+from dualnet.config_layers import preset_names
 from dualnet.data.readers import READERS
 from dualnet.data.readers.mapping_file import mapping_names
 

@@ -5,13 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dualnet.config import (
-    Config,
-    format_config,
-    parse_config,
-    preset_names,
-    read_config,
-)
+from dualnet.config import Config, format_config, parse_config
+from dualnet.config_layers import preset_names, read_config
 from dualnet.errors import ConfigError
 
 

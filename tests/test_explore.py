@@ -13,7 +13,7 @@ from explore_cases import LETTERS, five_rows, make_records
 from PIL import Image
 
 from dualnet.cli import main
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError
 from dualnet.explore.exploration import Exploration, Parts, explore_table
 from dualnet.explore.stand_out import find_remarks, percent

@@ -8,7 +8,8 @@ import pytest
 from dicom_cases import write_labels, write_tree
 
 from dualnet.cli import main
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError, RecordError, StorageError
 from dualnet.jobs.export_folders import ExportedFolders, export_folders
 

@@ -11,7 +11,8 @@ import pytest
 from fit_cases import CLASSES, make_config, make_parts
 from PIL import Image
 
-from dualnet.config import format_config, read_config
+from dualnet.config import format_config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError
 from dualnet.findings import NIH
 from dualnet.runs import RunFolder

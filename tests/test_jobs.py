@@ -13,14 +13,16 @@ import pytest
 import run_cases
 from page_cases import Page
 
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError, RecordError, RunError
 from dualnet.files import sha256
 from dualnet.jobs.evaluate import evaluate_run
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.model_card import write_model_card
 from dualnet.jobs.prepare import prepare_data
-from dualnet.jobs.train import make_batches, read_training_data, train_run
+from dualnet.jobs.train import train_run
+from dualnet.jobs.training_data import make_batches, read_training_data
 from dualnet.jobs.training_page import link_reports
 from dualnet.jobs.visualize import visualize_run
 from dualnet.runs import RunFolder

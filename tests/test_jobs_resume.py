@@ -13,7 +13,8 @@ import pytest
 import run_cases
 from test_resume import ALIKE, StopAfter
 
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError, RecordError, RunError
 from dualnet.files import lock_folder
 from dualnet.jobs import train

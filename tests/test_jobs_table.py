@@ -14,7 +14,7 @@ from table_cases import (
 )
 
 from dualnet.cli import main
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.data.phantom import make_phantom
 from dualnet.data.readers import read_records
 from dualnet.findings import NIH

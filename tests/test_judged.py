@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from dualnet.cli import main
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.data.phantom import make_phantom
 from dualnet.errors import RecordError, RunError
 from dualnet.evaluation.text.caution import caution

@@ -12,7 +12,8 @@ import pytest
 import run_cases
 from scipy.special import expit
 
-from dualnet.config import Config, read_config
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.data.readers import read_records
 from dualnet.errors import ConfigError, RecordError
 from dualnet.findings import NIH
@@ -233,7 +234,7 @@ def test_keys_that_do_not_go_together_are_refused(
 def test_balanced_sampling_draws_rows_without_any_finding(
     small_phantom: Path, folder: Path
 ) -> None:
-    from dualnet.jobs.train import make_batches, read_training_data
+    from dualnet.jobs.training_data import make_batches, read_training_data
 
     config = configure(
         small_phantom,

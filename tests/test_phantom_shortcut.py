@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dualnet.cli import main
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.data.phantom import make_phantom
 from dualnet.data.phantom.shortcut import SHORTCUT_FINDING
 from dualnet.errors import ConfigError

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from dualnet.config import TrainingConfig, read_config
+from dualnet.config import TrainingConfig
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError
 from dualnet.models.dual import build_dual_classifier
 from dualnet.training.phases import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError, RunError
 from dualnet.runs import NEEDED, RunFolder, open_run
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dualnet.config import read_config
+from dualnet.config_layers import read_config
 from dualnet.jobs.sources import read_source
 
 

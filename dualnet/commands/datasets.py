@@ -104,7 +104,7 @@ def prepare(  # noqa: PLR0913 - one argument an option
     overrides: Overrides = None,
 ) -> None:
     """Decode every picture once into the packed cache."""
-    from dualnet.config import read_config
+    from dualnet.config_layers import read_config
     from dualnet.jobs.prepare import prepare_data
 
     options = all_overrides(
@@ -137,7 +137,7 @@ def explore(  # noqa: PLR0913 - one argument an option
     overrides: Overrides = None,
 ) -> None:
     """Show on one page what a dataset holds and gives away."""
-    from dualnet.config import read_config
+    from dualnet.config_layers import read_config
     from dualnet.jobs.explore import explore_data
 
     options = all_overrides(
@@ -175,7 +175,7 @@ def export_folders(  # noqa: PLR0913 - one argument an option
     overrides: Overrides = None,
 ) -> None:
     """Sort the pictures of two classes into folders."""
-    from dualnet.config import read_config
+    from dualnet.config_layers import read_config
     from dualnet.jobs.export_folders import export_folders as export
 
     options = all_overrides(

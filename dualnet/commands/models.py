@@ -47,7 +47,7 @@ def train(  # noqa: PLR0913 - one argument an option
     ] = False,
 ) -> None:
     """Train a model and write its run folder."""
-    from dualnet.config import read_config
+    from dualnet.config_layers import read_config
     from dualnet.errors import ConfigError
     from dualnet.resuming import describe_stop, read_resumed
 

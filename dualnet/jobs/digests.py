@@ -2,14 +2,11 @@
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dualnet.config import Config
-
-if TYPE_CHECKING:
-    from dualnet.jobs.train import TrainingData
+from dualnet.jobs.training_data import TrainingData
 
 FREE = frozenset(  # these may change while a run goes on: no bit depends on them
     {
@@ -21,7 +18,7 @@ FREE = frozenset(  # these may change while a run goes on: no bit depends on the
 )
 
 
-def compute_digests(config: Config, data: "TrainingData") -> dict[str, str]:
+def compute_digests(config: Config, data: TrainingData) -> dict[str, str]:
     """Computes the digests of a configuration and of the data that it names.
 
     Args:

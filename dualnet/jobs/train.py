@@ -5,25 +5,10 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from dualnet.config import Config
-from dualnet.data.augmentation import Augmentation
-from dualnet.data.batches import Batches
-from dualnet.data.cache import Cache
-from dualnet.data.labels import MULTI_HOT, Targets, full_labels, make_targets
-from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
-from dualnet.data.modality_dropout import MetadataDropout
-from dualnet.data.records import RecordSet
-from dualnet.data.split import (
-    check_split,
-    make_certificate,
-    sample_patients,
-)
+from dualnet.data.labels import full_labels
 from dualnet.errors import ConfigError, RunError
 from dualnet.files import LOCK, empty_folder, lock_folder
 from dualnet.jobs.calibrate import calibrate_run
@@ -31,57 +16,17 @@ from dualnet.jobs.digests import compute_digests
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.follow import RunFollower
 from dualnet.jobs.model_card import write_model_card
-from dualnet.jobs.sources import (
-    describe_dataset,
-    keep_cached,
-    prepare,
-    read_source,
-    split_patients,
-)
+from dualnet.jobs.run_inputs import write_inputs
 from dualnet.jobs.start import Origin, read_origin, settle_origin
+from dualnet.jobs.training_data import TrainingData, make_batches, read_training_data
 from dualnet.jobs.training_page import noting_a_stop, write_run_page
 from dualnet.runs import RunFolder, create_run
 from dualnet.stopping import StopRequest
 from dualnet.training.checkpoint import read_spent, refuse_others
-from dualnet.training.devices import choose_devices
 from dualnet.training.fit import fit
-from dualnet.training.recipe import (
-    class_weights,
-    sampling_weights,
-    smooth_targets,
-    with_negative,
-)
 from dualnet.training.starting import Start
-from dualnet.wording import number_of
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingData:
-    """What a model is fitted on, row by row.
-
-    Args:
-        table: Records, one row a radiograph, without those that were refused.
-        split: `image_id`, `patient_id`, `part`, in the order of `table`.
-        cache: The pictures.
-        targets: By the label rule, in the order of `table`.
-        encoder: Fitted on the training part.
-        records: As they were read.
-        num_refused: Rows left out because their picture could not be read.
-    """
-
-    table: pd.DataFrame
-    split: pd.DataFrame
-    cache: Cache
-    targets: Targets
-    encoder: MetadataEncoder
-    records: RecordSet
-    num_refused: int = 0
-
-    def rows(self, part: str) -> np.ndarray:
-        """Returns the positions in `table` of one part, int64."""
-        return np.flatnonzero(self.split["part"].to_numpy() == part)
 
 
 def train_run(
@@ -273,169 +218,6 @@ def fit_run(
     )
 
 
-def read_training_data(config: Config) -> TrainingData:
-    """Reads, samples, splits and prepares what the configuration names.
-
-    Args:
-        config: The whole configuration.
-
-    Returns:
-        The rows that are used, with their parts, pictures and targets.
-    """
-    records = read_source(config)
-    records.check_labelled()
-    table = records.pictured()
-    if config.data.sample is not None:
-        table = sample_patients(table, num_images=config.data.sample, seed=config.seed)
-        logger.info("%s sampled, by patient", number_of(len(table), "radiograph"))
-    check_modality(table, config)
-    split = split_patients(table, records, config)
-    cache = prepare(table, config, records.folder)
-    num_sampled = len(table)
-    table = keep_cached(table, cache)
-    split = split[split["image_id"].isin(table["image_id"])].reset_index(drop=True)
-    check_split(split)
-    targets = make_targets(
-        list(table["findings"]), records.vocabulary, config.training.label_rule
-    )
-    _log_dropped(targets, config.training.label_rule)
-    fields = config.model.metadata_fields
-    encoder = MetadataEncoder(fields).fit(table[split["part"] == "train"])
-    return TrainingData(
-        table=table,
-        split=split,
-        cache=cache,
-        targets=targets,
-        encoder=encoder,
-        records=records,
-        num_refused=num_sampled - len(table),
-    )
-
-
-def check_modality(table: pd.DataFrame, config: Config) -> None:
-    """Checks that there is a record to learn from, if it is to be learnt from.
-
-    Args:
-        table: The rows that are used.
-        config: The whole configuration.
-
-    Raises:
-        ConfigError: If the model takes metadata, and no row knows any of its fields.
-    """
-    model = config.model
-    columns = [FIELD_COLUMNS[name] for name in model.metadata_fields]
-    if model.modality != "image" and table[columns].isna().to_numpy().all():
-        raise ConfigError(
-            "model.modality: must be image where no row knows any of "
-            f"{', '.join(model.metadata_fields)}. Received: {model.modality}. "
-            "Say --set model.modality=image."
-        )
-
-
-def make_batches(config: Config, data: TrainingData, part: str) -> Batches:
-    """Makes the batches of one part; the training part is shuffled and weighted.
-
-    Args:
-        config: The whole configuration.
-        data: What the model is fitted on.
-        part: `train`, `val` or `test`.
-
-    Returns:
-        Batches of `({"image", "metadata"}, targets)`.
-    """
-    rows = data.rows(part)
-    targets = data.targets.matrix[rows]
-    training = part == "train"
-    imbalance = config.training.imbalance if training else "none"
-    weights = draws = None
-    apart = config.training.label_rule == MULTI_HOT
-    if imbalance == "class_weights" and not apart:  # a finding's weights: in its loss
-        weights = targets @ class_weights(targets)
-    if imbalance == "balanced_sampling":
-        draws = sampling_weights(with_negative(targets) if apart else targets)
-    devices = choose_devices(config.training)
-    smoothing = config.training.label_smoothing
-    if training and smoothing:
-        targets = smooth_targets(targets, smoothing, exclusive=not apart)
-    return Batches(
-        data.cache,
-        data.cache.rows(data.table["image_id"].iloc[rows]),
-        data.encoder.transform(data.table.iloc[rows]),
-        targets,
-        batch_size=devices.batch_size,
-        seed=config.seed if training else None,
-        sample_weights=weights,
-        sampling_weights=draws,
-        augmentation=make_augmentation(config) if training else None,
-        metadata_dropout=_metadata_dropout(config, data.encoder),
-        modality=config.model.modality,
-        multiple_of=devices.count if training else 1,
-        image_ids=data.table["image_id"].iloc[rows].to_numpy(),
-    )
-
-
-def make_augmentation(config: Config) -> Augmentation:
-    """Returns how far the training pictures are changed, the shift in pixels."""
-    values = config.training.augmentation.model_dump()
-    shift = round(values.pop("shift") * config.data.image_size)
-    return Augmentation(shift=shift, **values)
-
-
-def write_inputs(run: RunFolder, config: Config, data: TrainingData) -> None:
-    """Writes what a run starts from: configuration, records, split, encoder.
-
-    Args:
-        run: The run folder.
-        config: The whole configuration.
-        data: What the model is fitted on.
-    """
-    records, table = data.records, data.table
-    certificate = make_certificate(
-        data.split,
-        table,
-        config_values={
-            **config.split.model_dump(mode="json"),
-            "seed": config.seed,
-            "sample": config.data.sample,
-            "exclude_findings": list(config.data.exclude_findings),
-            **_name_classes(config),
-            "label_rule": config.training.label_rule,
-            "vocabulary": records.vocabulary.name,
-        },
-        digests=records.digests,
-        targets_dropped=data.targets.dropped,
-        counts={
-            **records.counts,
-            "pictures_refused": data.num_refused,
-            "radiographs_used": len(table),
-        },
-    )
-    run.write_config(_with_cache(config, data.cache))
-    run.write_records(table)
-    details = records.details
-    run.write_details(details[details["image_id"].isin(table["image_id"])])
-    run.write_split(
-        data.split,
-        {
-            **certificate,
-            "vocabulary": asdict(records.vocabulary),
-            "dataset": describe_dataset(records.folder),
-        },
-    )
-    data.encoder.save(run.metadata_encoder)
-
-
-def _name_classes(config: Config) -> dict[str, str]:
-    """Returns what was asked of the classes, where something was."""
-    data = config.data
-    asked = {
-        "classes": data.classes,
-        "finding": data.finding,
-        "against": data.against,
-    }
-    return {name: value for name, value in asked.items() if value is not None}
-
-
 def _settle(origin: Origin, config: Config, data: TrainingData) -> Start:
     table = data.table.assign(part=data.split["part"].to_numpy())
     judged = table[table["part"] != "train"]
@@ -472,31 +254,3 @@ def _check_outside(config: Config, run: Path) -> None:
                 f"{key}: must not lie in the run folder, which --overwrite empties. "
                 f"Received: {folder}. Name a folder outside {run}."
             )
-
-
-def _metadata_dropout(
-    config: Config, encoder: MetadataEncoder
-) -> MetadataDropout | None:
-    share = config.training.metadata_dropout
-    return MetadataDropout(share, encoder.field_columns) if share else None
-
-
-def _with_cache(config: Config, cache: Cache) -> Config:
-    """Names the cache, so that `evaluate` finds it from any folder."""
-    data = config.data.model_copy(update={"cache": cache.folder.resolve()})
-    return config.model_copy(update={"data": data})
-
-
-def _log_dropped(targets: Targets, rule: str) -> None:
-    counts = targets.dropped[targets.dropped["dropped"] > 0]
-    for finding, present, dropped in zip(
-        counts["finding"], counts["present"], counts["dropped"], strict=True
-    ):
-        logger.info(
-            "label rule `%s` drops %s of %s %s (%.0f %%)",
-            rule,
-            f"{dropped:,}",
-            f"{present:,}",
-            finding,
-            100 * dropped / present,
-        )
