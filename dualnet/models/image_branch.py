@@ -66,16 +66,7 @@ def apply_xnet_branch(image: Any, *, dropout: float, seed: int) -> Any:
                 XNET_LAST_POOL, padding="same", name="image_pool"
             )
         features = pool(features)
-    features = layers.Flatten(name="image_flatten")(features)
-    features = _dropout(dropout, seed, "image_dropout_1")(features)
-    name = "image_dense_1"
-    features = layers.Dense(
-        XNET_UNITS,
-        activation="relu",
-        kernel_initializer=he_normal(seed, name),
-        name=name,
-    )(features)
-    return _dropout(dropout, seed, "image_dropout_2")(features)
+    return _apply_dense(features, XNET_UNITS, dropout, seed)
 
 
 def apply_residual_branch(image: Any, *, dropout: float, seed: int) -> Any:
@@ -172,11 +163,16 @@ def _apply_plain(features: Any, dropout: float, seed: int) -> Any:
         features = _conv(filters, 3, 1, seed, name, activation="relu")(features)
         name = "image_pool" if number == last else f"image_pool_{number}"
         features = layers.MaxPooling2D(2, name=name)(features)
+    return _apply_dense(features, CNN_UNITS, dropout, seed)
+
+
+def _apply_dense(features: Any, units: int, dropout: float, seed: int) -> Any:
+    """Flattens the maps and reads them by one dense layer, dropout before and after."""
     features = layers.Flatten(name="image_flatten")(features)
     features = _dropout(dropout, seed, "image_dropout_1")(features)
     name = "image_dense_1"
     features = layers.Dense(
-        CNN_UNITS,
+        units,
         activation="relu",
         kernel_initializer=he_normal(seed, name),
         name=name,

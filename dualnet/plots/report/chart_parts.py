@@ -75,6 +75,45 @@ def lay_out_rows(
     }
 
 
+def lay_out_menu(buttons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns a menu above a figure, at its left.
+
+    Args:
+        buttons: Its entries, as plotly.js reads them.
+    """
+    return {
+        "type": "dropdown",
+        "buttons": list(buttons),
+        "x": 0,
+        "xanchor": "left",
+        "y": 1.02,
+        "yanchor": "bottom",
+        "pad": {"b": 4},
+        "bgcolor": "#ffffff",
+    }
+
+
+def write_title(title: str, top: float, *, at: str) -> dict[str, Any]:
+    """Returns the title of one panel of a figure.
+
+    Args:
+        title: What is drawn in it.
+        top: Upper end of the panel, 0 to 1 from the figure's foot.
+        at: The end of the panel that it stands at: `left` or `right`.
+    """
+    return {
+        "text": f"<b>{title}</b>",
+        "xref": "paper",
+        "x": 0 if at == "left" else 1,
+        "xanchor": at,
+        "yref": "paper",
+        "y": top,
+        "yanchor": "bottom",
+        "showarrow": False,
+        "align": at,
+    }
+
+
 def look_of(look: Look, name: str) -> dict[str, Any]:
     """Returns how plotly.js draws what has a name and a look.
 

@@ -20,6 +20,7 @@ from dualnet.plots.report.chart_parts import (
     draw_diagonal,
     draw_intervals,
     lay_out,
+    lay_out_menu,
     lay_out_rows,
     look_of,
     rounded,
@@ -240,16 +241,7 @@ def _make_menu(
         label = f"{display_name(name)}: {area} (n={count:,})"
         shown = [owner in {"", name} for owner, _ in owners]
         buttons.append(_make_button(label, shown, legend=True))
-    return {
-        "type": "dropdown",
-        "buttons": buttons,
-        "x": 0,
-        "xanchor": "left",
-        "y": 1.02,
-        "yanchor": "bottom",
-        "pad": {"b": 4},
-        "bgcolor": "#ffffff",
-    }
+    return lay_out_menu(buttons)
 
 
 def _make_button(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualnet.plots import style
-from dualnet.plots.report.chart_parts import DASHES, Chart, lay_out
+from dualnet.plots.report.chart_parts import DASHES, Chart, lay_out, write_title
 
 ROW = 28  # pixels
 ABOVE = 34  # pixels of a panel's title
@@ -65,7 +65,7 @@ def stack_panels(panels: Sequence[Panel], *, one_scale: bool = False) -> Chart:
         ends = _find_ends(panels if one_scale else [panel])
         layout[f"xaxis{key}"] = {**base["x"], **_lay_out_x(f"y{key}", ends)}
         layout[f"yaxis{key}"] = _lay_out_y(panel, f"x{key}", (bottom, top))
-        layout["annotations"].append(_write_title(panel.title, top))
+        layout["annotations"].append(write_title(panel.title, top, at="right"))
         if panel.line_at is not None:
             layout["shapes"].append(_draw_line(panel.line_at, key))
         for trace in panel.traces:
@@ -104,20 +104,6 @@ def _lay_out_y(
         "categoryorder": "array",
         "categoryarray": list(panel.labels),
         "range": [len(panel.labels) - 0.4, -0.6],
-    }
-
-
-def _write_title(title: str, top: float) -> dict[str, Any]:
-    return {
-        "text": f"<b>{title}</b>",
-        "xref": "paper",
-        "x": 1,
-        "xanchor": "right",
-        "yref": "paper",
-        "y": top,
-        "yanchor": "bottom",
-        "showarrow": False,
-        "align": "right",
     }
 
 

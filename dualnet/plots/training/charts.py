@@ -8,7 +8,9 @@ from dualnet.plots.report.chart_parts import (
     DASHES,
     Chart,
     lay_out,
+    lay_out_menu,
     look_of,
+    write_title,
 )
 from dualnet.plots.style import Look, display_name
 from dualnet.plots.training.curves import (
@@ -99,7 +101,7 @@ def draw_curves(facts: TrainingFacts) -> Chart:
             "title": {},
         }
         del layout[f"yaxis{key}"]["range"]
-        layout["annotations"].append(_write_title(title, top))
+        layout["annotations"].append(write_title(title, top, at="left"))
         layout["shapes"] += _mark_kept(facts, f"x{key}", f"y{key} domain")
         traces += [
             {
@@ -188,19 +190,6 @@ def _mark_kept(facts: TrainingFacts, x: str, y: str) -> list[Mapping[str, Any]]:
     return [{"type": "line", "xref": x, "yref": y, **ends, "line": line}]
 
 
-def _write_title(title: str, top: float) -> dict[str, Any]:
-    return {
-        "text": f"<b>{title}</b>",
-        "xref": "paper",
-        "x": 0,
-        "xanchor": "left",
-        "yref": "paper",
-        "y": top,
-        "yanchor": "bottom",
-        "showarrow": False,
-    }
-
-
 def _make_menu(facts: TrainingFacts) -> dict[str, Any]:
     """Makes the menu: all findings, none, or one; the macro AUROC is always shown."""
     num = len(facts.findings)
@@ -209,21 +198,13 @@ def _make_menu(facts: TrainingFacts) -> dict[str, Any]:
         area = format_number(area_at_kept(facts, name))
         label = f"{display_name(name)}: {area} (n={facts.num_positive[name]:,})"
         shown.append((label, [one == number for one in range(num)]))
-    return {
-        "type": "dropdown",
-        "buttons": [
-            {
-                "label": label,
-                "method": "restyle",
-                # a finding that is switched off can be switched on in the legend
-                "args": [{"visible": [True, *(one or "legendonly" for one in which)]}],
-            }
-            for label, which in shown
-        ],
-        "x": 0,
-        "xanchor": "left",
-        "y": 1.02,
-        "yanchor": "bottom",
-        "pad": {"b": 4},
-        "bgcolor": "#ffffff",
-    }
+    buttons = [
+        {
+            "label": label,
+            "method": "restyle",
+            # a finding that is switched off can be switched on in the legend
+            "args": [{"visible": [True, *(one or "legendonly" for one in which)]}],
+        }
+        for label, which in shown
+    ]
+    return lay_out_menu(buttons)
