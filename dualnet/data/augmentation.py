@@ -188,8 +188,8 @@ def _change_gray(images: np.ndarray, draws: Draws) -> np.ndarray:
     # the exact sum, in a twentieth of the time of `mean`
     totals = np.array([cv2.sumElems(gray)[0] for gray in grays])
     mean = (totals / grays[0].size)[:, np.newaxis]
-    contrast, brightness = draws.contrast[:, np.newaxis], draws.brightness[:, np.newaxis]
-    tables = mean + contrast * (np.arange(MAX_GRAY + 1) - mean) + brightness
+    levels = mean + draws.contrast[:, np.newaxis] * (np.arange(MAX_GRAY + 1) - mean)
+    tables = levels + draws.brightness[:, np.newaxis]
     tables = np.rint(np.clip(tables, 0, MAX_GRAY)).astype(np.uint8)
     for gray, table in zip(grays, tables, strict=True):
         # a table of 256 levels: a third of the time of computing every pixel
