@@ -9,8 +9,10 @@ many as a batch has, and the augmentation of a batch are timed apart.
 """
 
 import argparse
+import statistics
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,28 @@ NUM_FEATURES = 9
 AUGMENTATION = Augmentation(
     shift=13, rotation=10, zoom=0.1, contrast=0.2, brightness=0.1, horizontal_flip=True
 )
+
+
+class Timed(keras.utils.PyDataset):
+    """Batches that count the seconds it takes to make them.
+
+    Args:
+        batches: What to hand out.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__(workers=1)
+        self._batches = batches
+        self.seconds = 0.0
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> Any:
+        began = time.perf_counter()
+        batch = self._batches[index]
+        self.seconds += time.perf_counter() - began
+        return batch
 
 
 class Memory(keras.utils.PyDataset):
@@ -159,6 +183,27 @@ def compare(
         print(f"  {text}: {wall}, by processor time {used}")
 
 
+def time_share(
+    model: keras.Model, sources: Mapping[str, Batches], rounds: int
+) -> None:
+    """Prints which share of training's time goes into making the batches.
+
+    Both are seconds of the same rounds, so the share stands where rates do not: on a
+    machine whose speed changes from round to round.
+    """
+    timed = {name: Timed(batches) for name, batches in sources.items()}
+    shares: dict[str, list[float]] = {name: [] for name in timed}
+    for _ in range(rounds):
+        for name, source in timed.items():
+            source.seconds, began = 0.0, time.perf_counter()
+            model.fit(source, shuffle=False, verbose=0)
+            shares[name].append(source.seconds / (time.perf_counter() - began))
+    for name, values in shares.items():
+        low, high = min(values), max(values)
+        text = f"{statistics.median(values):.1%} [{low:.1%}-{high:.1%}]"
+        print(f"  making the batches, {name}: {text} of training")
+
+
 def main() -> None:
     """Runs the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -196,6 +241,8 @@ def main() -> None:
         )
         print(f"{options.branch}, {options.precision}, batches of {options.batch_size}")
         compare(model, batches, augmented, options.rounds)
+        sources = {"from the cache": batches, "augmented": augmented}
+        time_share(model, sources, options.rounds)
 
 
 if __name__ == "__main__":
