@@ -183,9 +183,7 @@ def compare(
         print(f"  {text}: {wall}, by processor time {used}")
 
 
-def time_share(
-    model: keras.Model, sources: Mapping[str, Batches], rounds: int
-) -> None:
+def time_share(model: keras.Model, sources: Mapping[str, Batches], rounds: int) -> None:
     """Prints which share of training's time goes into making the batches.
 
     Both are seconds of the same rounds, so the share stands where rates do not: on a
