@@ -41,7 +41,7 @@ AUGMENTATION = Augmentation(
 
 
 class Timed(keras.utils.PyDataset):
-    """Batches that count the seconds it takes to make them.
+    """Batches that count the processor time it takes to make them.
 
     Args:
         batches: What to hand out.
@@ -56,9 +56,9 @@ class Timed(keras.utils.PyDataset):
         return len(self._batches)
 
     def __getitem__(self, index: int) -> Any:
-        began = time.perf_counter()
+        began = time.thread_time()
         batch = self._batches[index]
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.thread_time() - began
         return batch
 
 
@@ -184,22 +184,22 @@ def compare(
 
 
 def time_share(model: keras.Model, sources: Mapping[str, Batches], rounds: int) -> None:
-    """Prints which share of training's time goes into making the batches.
+    """Prints which share of training's processor time goes into making the batches.
 
-    Both are seconds of the same rounds, so the share stands where rates do not: on a
-    machine whose speed changes from round to round.
+    Both are of the same rounds, so the share stands where rates do not: on a machine
+    whose speed changes from round to round.
     """
     timed = {name: Timed(batches) for name, batches in sources.items()}
     shares: dict[str, list[float]] = {name: [] for name in timed}
     for _ in range(rounds):
         for name, source in timed.items():
-            source.seconds, began = 0.0, time.perf_counter()
+            source.seconds, began = 0.0, time.process_time()
             model.fit(source, shuffle=False, verbose=0)
-            shares[name].append(source.seconds / (time.perf_counter() - began))
+            shares[name].append(source.seconds / (time.process_time() - began))
     for name, values in shares.items():
         low, high = min(values), max(values)
         text = f"{statistics.median(values):.1%} [{low:.1%}-{high:.1%}]"
-        print(f"  making the batches, {name}: {text} of training")
+        print(f"  making the batches, {name}: {text} of processor time")
 
 
 def main() -> None:
