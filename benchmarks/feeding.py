@@ -1,11 +1,16 @@
-"""Feeding: a model trained from the cache beside the same batches from memory.
+"""Feeding: a preset's model trained from the cache beside the same batches from memory.
 
-    python benchmarks/feeding.py --branch xnet
-    python benchmarks/feeding.py --branch densenet121 --batches 2
+    python benchmarks/feeding.py --preset xnet --batches 12
+    python benchmarks/feeding.py --preset xnet-residual --batches 40
+    python benchmarks/feeding.py --preset chexnet --batches 2 --rounds 5
 
-All arms fit the same model on the same batches, in turns: read from the cache, read and
-augmented in every way, and twice from memory, the null pair. Random reads of a cache, as
-many as a batch has, and the augmentation of a batch are timed apart.
+The preset decides the model, the pictures' size, the batches, the precision and what is
+changed at random in a picture. All arms fit the same model on the same batches, in turns:
+read from the cache, read and changed as the preset has it, and twice from memory, the null
+pair. Random reads of a cache, as many as a batch has, and the augmentation of a batch are
+timed apart; and, of the same rounds, the share of processor time that goes into making the
+batches. That share stands where rates do not, on a machine whose speed changes from second
+to second; there too the best round of each arm says more than the median.
 """
 
 import argparse
@@ -21,23 +26,25 @@ import keras
 import numpy as np
 from rounds import describe_machine, describe_rate, describe_ratio, run_rounds
 
-from dualnet.config import TrainingConfig
+from dualnet.config import Config
+from dualnet.config_layers import read_config
 from dualnet.data import cache_writer
 from dualnet.data.augmentation import Augmentation, augment_images, draw
 from dualnet.data.batches import Batches
 from dualnet.data.cache import Cache, open_cache
 from dualnet.data.cache_manifest import Manifest, Shard, write_manifest
 from dualnet.findings import NIH
+from dualnet.jobs.training_data import make_augmentation
 from dualnet.models.dual import build_dual_classifier
 from dualnet.training.backend import find_device
-from dualnet.training.precision import resolve_compilation
+from dualnet.training.precision import (
+    dtype_policy,
+    resolve_compilation,
+    resolve_precision,
+)
 from dualnet.training.recipe import build_loss, build_optimizer
 
-SIZE = 256
 NUM_FEATURES = 9
-AUGMENTATION = Augmentation(
-    shift=13, rotation=10, zoom=0.1, contrast=0.2, brightness=0.1, horizontal_flip=True
-)
 
 
 class Timed(keras.utils.PyDataset):
@@ -80,13 +87,13 @@ class Memory(keras.utils.PyDataset):
         return self._batches[index]
 
 
-def write_noise(folder: Path, num_pictures: int) -> Cache:
+def write_noise(folder: Path, num_pictures: int, size: int) -> Cache:
     """Writes a cache of noise; how fast it is read does not depend on the picture."""
     random = np.random.default_rng(0)
-    manifest = Manifest(SIZE)
+    manifest = Manifest(size)
     for start in range(0, num_pictures, cache_writer.SHARD_PICTURES):
         end = min(start + cache_writer.SHARD_PICTURES, num_pictures)
-        pictures = random.integers(0, 256, (end - start, SIZE, SIZE), np.uint8)
+        pictures = random.integers(0, 256, (end - start, size, size), np.uint8)
         rows = [
             (f"{start + n}.png", "0", picture) for n, picture in enumerate(pictures)
         ]
@@ -110,15 +117,18 @@ def time_reads(cache: Cache, batch_size: int, rounds: int) -> None:
     print(f"random reads of {batch_size}: {describe_rate(rates['reads'])} pictures/s")
 
 
-def time_augmentation(cache: Cache, batch_size: int, rounds: int) -> None:
+def time_augmentation(
+    cache: Cache, augmentation: Augmentation, batch_size: int, rounds: int
+) -> None:
     """Prints how many pictures a second one thread changes."""
-    shift = np.random.default_rng(0).integers(-13, 14, (batch_size, 2))
-    draws = draw(AUGMENTATION, shift, seed=0, epoch=0)
+    reach = augmentation.shift
+    shift = np.random.default_rng(0).integers(-reach, reach + 1, (batch_size, 2))
+    draws = draw(augmentation, shift, seed=0, epoch=0)
     images = cache.read(np.arange(batch_size))
 
     def augment() -> int:
         for _ in range(20):
-            augment_images(images.copy(), AUGMENTATION, draws)
+            augment_images(images.copy(), augmentation, draws)
         return 20 * batch_size
 
     augment()
@@ -172,7 +182,9 @@ def compare(
         arm()
     rates, processor = run_rounds(arms, rounds)
     for name in arms:
-        print(f"  {name:14} {describe_rate(rates[name])} pictures/s")
+        best = max(rates[name]) / max(rates["memory"])
+        rate = describe_rate(rates[name])
+        print(f"  {name:14} {rate} pictures/s, best to memory's best {best:.2f}")
     for name, text in (
         ("cache", "cache to memory"),
         ("augmented", "augmented to memory"),
@@ -204,43 +216,54 @@ def time_share(model: keras.Model, sources: Mapping[str, Batches], rounds: int) 
 
 def main() -> None:
     """Runs the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--branch", default="xnet")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--preset", default="xnet")
     parser.add_argument("--pictures", type=int, default=4096, help="in the cache")
     parser.add_argument("--batches", type=int, default=6, help="in each round")
-    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--precision", default="float32")
     parser.add_argument("--reads-only", action="store_true")
+    parser.add_argument("--set", nargs="*", default=[], help="settings of the preset")
     options = parser.parse_args()
+    config = read_config(preset=options.preset, overrides=options.set)
+    batch_size, size = config.training.batch_size, config.data.image_size
+    augmentation = make_augmentation(config)
     print(describe_machine())
     with tempfile.TemporaryDirectory() as folder:
-        cache = write_noise(Path(folder), options.pictures)
-        time_reads(cache, options.batch_size, options.rounds)
-        time_augmentation(cache, options.batch_size, options.rounds)
+        cache = write_noise(Path(folder), options.pictures, size)
+        time_reads(cache, batch_size, options.rounds)
+        time_augmentation(cache, augmentation, batch_size, options.rounds)
         if options.reads_only:
             return
-        keras.config.set_dtype_policy(options.precision)
-        model = build_dual_classifier(
-            image_size=SIZE,
-            num_features=NUM_FEATURES,
-            class_names=NIH.class_names,
-            image_branch=options.branch,
-            seed=0,
-        )
-        model.compile(
-            build_optimizer(TrainingConfig(), num_batches=1000),
-            build_loss(),
-            jit_compile=resolve_compilation("auto", find_device()).value,
-        )
+        model, precision = build(config)
         batches, augmented = (
-            make_batches(cache, options.batches, options.batch_size, augmentation)
-            for augmentation in (None, AUGMENTATION)
+            make_batches(cache, options.batches, batch_size, changes)
+            for changes in (None, augmentation)
         )
-        print(f"{options.branch}, {options.precision}, batches of {options.batch_size}")
+        branch = config.model.image_branch
+        print(f"{branch}, {size} pixels, {precision}, batches of {batch_size}")
         compare(model, batches, augmented, options.rounds)
         sources = {"from the cache": batches, "augmented": augmented}
         time_share(model, sources, options.rounds)
+
+
+def build(config: Config) -> tuple[keras.Model, str]:
+    """Builds a preset's model, compiled as for training; returns its precision too."""
+    device = find_device()
+    precision = resolve_precision(config.training.precision, device).value
+    with dtype_policy(precision):
+        model = build_dual_classifier(
+            image_size=config.data.image_size,
+            num_features=NUM_FEATURES,
+            class_names=NIH.class_names,
+            image_branch=config.model.image_branch,
+            seed=0,
+        )
+    model.compile(
+        build_optimizer(config.training, num_batches=1000),
+        build_loss(),
+        jit_compile=resolve_compilation("auto", device).value,
+    )
+    return model, precision
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
-from feeding import AUGMENTATION
 from PIL import Image
 from rounds import describe_machine, describe_rate, describe_ratio, run_rounds
 
 from dualnet.config import TrainingConfig
+from dualnet.data.augmentation import Augmentation
 from dualnet.data.batches import Batches
 from dualnet.data.cache import prepare_cache
 from dualnet.findings import NIH
@@ -42,6 +42,10 @@ from dualnet.training.precision import (
 from dualnet.training.recipe import build_loss, build_optimizer
 
 MEAN, DEVIATION = 0.485, 0.229  # of ImageNet's red channel, as CheXNet-Keras uses
+
+AUGMENTATION = Augmentation(
+    shift=13, rotation=10, zoom=0.1, contrast=0.2, brightness=0.1, horizontal_flip=True
+)
 
 
 def open_with_pillow(path: Path, size: int) -> np.ndarray:
