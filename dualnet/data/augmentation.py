@@ -143,19 +143,27 @@ def shift_images(images: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     By whole pixels, so that no gray value changes.
 
     Args:
-        images: Shape (n, height, width, channels).
+        images: Uint8, shape (n, height, width, 1).
         shifts: Pixels down and right, negative for up and left, int, shape (n, 2).
 
     Returns:
         The moved pictures, of the same shape and type.
     """
-    reach = int(np.abs(shifts).max(initial=0))
-    edge = (reach, reach)
-    padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), mode="edge")
     height, width = images.shape[1:3]
     moved = np.empty_like(images)
-    for row, (down, right) in enumerate(reach - shifts):
-        moved[row] = padded[row, down : down + height, right : right + width]
+    for row, (down, along) in enumerate(shifts.tolist()):
+        top, bottom = max(down, 0), max(-down, 0)
+        left, right = max(along, 0), max(-along, 0)
+        kept = images[row, bottom : height - top, right : width - left, 0]
+        cv2.copyMakeBorder(
+            kept,
+            top,
+            bottom,
+            left,
+            right,
+            cv2.BORDER_REPLICATE,
+            dst=moved[row, ..., 0],
+        )
     return moved
 
 
