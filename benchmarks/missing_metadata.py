@@ -77,8 +77,9 @@ def fit(arm: str, share: float, options: argparse.Namespace) -> FinishedRun:
     path = options.out / f"{arm}-{share:g}"
     if not (path / "calibration.json").is_file():
         config = read_config(
-            preset="residual",
+            preset="xnet",
             overrides=[
+                "model.image_branch=residual",
                 f"seed={options.seed}",
                 f"phantom.images={options.images}",
                 f"phantom.patients={options.patients}",
