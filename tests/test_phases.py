@@ -10,6 +10,7 @@ from dualnet.config import TrainingConfig
 from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError
 from dualnet.models.dual import build_dual_classifier
+from dualnet.training.averaging import AverageIn, AverageOut
 from dualnet.training.phases import (
     PhaseChange,
     find_phase,
@@ -92,46 +93,84 @@ def changed(before: dict, after: dict) -> set[str]:
     }
 
 
-def test_branch_learns_after_the_frozen_epochs_and_only_its_last_stages():
-    training = TrainingConfig(
-        epochs=3, frozen_epochs=2, unfreeze=1, fine_tune_rate=1e-3
-    )
-    model = build("residual")
+HEAD = {"metadata_dense_1", "metadata_dense_2", "logits"}
+
+
+class Batch:
+    """As much of training batches as batch normalisation is measured on."""
+
+    batch_size = 16
+
+    def __init__(self, inputs: dict[str, np.ndarray]) -> None:
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+        return (self._inputs,)
+
+
+def fit_phases(training: TrainingConfig) -> tuple[Any, dict, Weights]:
+    """Fits `residual` on noise; returns it, its first arrays and those of its epochs."""
+    model: Any = build("residual")
     random = np.random.default_rng(0)
     inputs = {
         "image": random.integers(0, 256, (16, 32, 32, 1)).astype("float32"),
         "metadata": random.normal(size=(16, 3)).astype("float32"),
     }
-    targets = np.eye(3)[np.arange(16) % 3]
     settings = {"steps_per_epoch": 2, "jit_compile": keras.backend.backend() == "jax"}
     start = {one.name: one.get_weights() for one in model.layers}
     loss = keras.losses.CategoricalCrossentropy()
     change = PhaseChange(training, loss=loss, **settings)
     assert change.compile(model, 0)
-    assert not change.compile(model, 1)
+    assert not change.compile(model, training.frozen_epochs - 1)
     weights = Weights()
+    batches: Any = Batch(inputs)
+    average_in = AverageIn(batches)
+    averages = [average_in, weights, AverageOut(average_in)]
     model.fit(
         inputs,
-        targets,
+        np.eye(3)[np.arange(16) % 3],
         batch_size=8,
-        epochs=3,
+        epochs=training.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[change, weights],
+        callbacks=[change, *(averages if training.ema else [weights])],
     )
-    head = {"metadata_dense_1", "metadata_dense_2", "logits"}
-    first, second, third = weights.epochs
-    assert changed(start, first) == head
-    assert changed(first, second) == head
-    last = {
+    return model, start, weights
+
+
+def learning_layers(model: Any) -> set[str]:
+    """Names the branch's layers that learn when its last stage does."""
+    return {
         layer.name
         for layer in model.layers
         if layer.name.startswith("image_") and layer.weights
     } - set(frozen_layers(model, 1))
-    assert changed(second, third) == head | last
+
+
+def test_branch_learns_after_the_frozen_epochs_and_only_its_last_stages():
+    model, start, weights = fit_phases(
+        TrainingConfig(epochs=3, frozen_epochs=2, unfreeze=1, fine_tune_rate=1e-3)
+    )
+    first, second, third = weights.epochs
+    assert changed(start, first) == HEAD
+    assert changed(first, second) == HEAD
+    last = learning_layers(model)
+    assert changed(second, third) == HEAD | last
     convolutions = {name for name in last if name.startswith("image_conv")}
     assert convolutions == {f"image_conv_{number}" for number in range(4, 13)}
     assert weights.rates[2] == pytest.approx(1e-5, rel=1e-3)  # a hundredth at the end
+
+
+def test_average_of_a_frozen_branch_is_the_branch():
+    model, start, judged = fit_phases(
+        TrainingConfig(epochs=2, frozen_epochs=1, unfreeze=1, ema=0.9)
+    )
+    frozen, learned = judged.epochs
+    assert changed(start, frozen) == HEAD
+    assert changed(start, learned) == HEAD | learning_layers(model)
 
 
 @pytest.mark.parametrize(
