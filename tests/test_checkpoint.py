@@ -131,6 +131,27 @@ def test_damage_is_named_and_the_one_before_is_found(
     assert read_checkpoint(path).epoch == 2
 
 
+def test_what_the_disk_does_not_give_now_is_passed_over_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    older, newer = (write_checkpoint(tmp_path, make(epoch)) for epoch in (1, 2))
+    read_text = Path.read_text
+
+    def fail(file: Path, *args, **options) -> str:
+        if file.parent == newer:
+            raise OSError(5, "Input/output error")
+        return read_text(file, *args, **options)
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    found = find_checkpoint(tmp_path, "image", DIGESTS)
+    assert found is not None and found.epoch == 1
+    assert "manifest.json cannot be read: Input/output error" in caplog.text
+    monkeypatch.undo()
+    found = find_checkpoint(tmp_path, "image", DIGESTS)
+    assert found is not None and found.epoch == 2
+    assert older.is_dir()
+
+
 def test_a_format_of_before_is_named(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, make())
     manifest = json.loads((path / MANIFEST).read_text())

@@ -83,6 +83,10 @@ class DamagedCheckpoint(RunError):  # noqa: N818  # a state of the disk, said in
     """A checkpoint that is not as it was written."""
 
 
+class UnreadableCheckpoint(DamagedCheckpoint):
+    """A checkpoint that the disk does not give now; it may be whole all the same."""
+
+
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Writes a checkpoint, then removes all but the newest `KEPT` of its stage.
 
@@ -183,7 +187,8 @@ def find_checkpoint(
         except DamagedCheckpoint as reason:
             damaged += 1
             logger.warning("%s: passed over, %s", path, reason)
-            shutil.rmtree(path, ignore_errors=True)
+            if not isinstance(reason, UnreadableCheckpoint):
+                shutil.rmtree(path, ignore_errors=True)
             continue
         _refuse_other(path, checkpoint.digests, digests)
         logger.info("going on from %s", path)
@@ -283,7 +288,9 @@ def _naming(name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DamagedCheckpoint(f"{name} is absent") from error
     except OSError as error:
-        raise DamagedCheckpoint(f"{name} cannot be read: {error.strerror}") from error
+        raise UnreadableCheckpoint(
+            f"{name} cannot be read: {error.strerror}"
+        ) from error
     except _UNREADABLE as error:
         raise DamagedCheckpoint(
             f"{name} is not as it was written: {type(error).__name__}"
