@@ -11,10 +11,13 @@ from dualnet.errors import ConfigError, ImageError, RecordError
 from dualnet.explain.activations import (
     activation_layers,
     compute_activations,
-    compute_statistics,
+    compute_prepared,
     first_filters,
     fusion_parts,
+    read_activations,
+    split_logits,
 )
+from dualnet.explain.channels import compute_statistics
 from dualnet.models.dual import build_dual_classifier
 
 CLASSES = ("Effusion", "Mass", "No Finding")
@@ -215,6 +218,63 @@ def test_fusion_parts_say_which_branch_each_unit_is_from(model):
     )
 
 
+def test_batches_that_are_read_in_turn_give_what_one_call_gives():
+    model, inputs = dual(), dual_inputs()
+    batches = [
+        {"image": inputs["image"] // n, **metadata}
+        for n in (1, 2)
+        for metadata in [{"metadata": inputs["metadata"] * n}]
+    ]
+    for given, (batch, found) in zip(
+        batches, read_activations(model, batches), strict=True
+    ):
+        assert batch is given
+        expected = compute_activations(model, given)
+        assert list(found) == list(expected)
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, atol=1e-5, err_msg=name)
+
+
+def test_the_prepared_picture_is_what_the_first_convolution_reads():
+    inputs = dual_inputs()
+    gray = inputs["image"].astype(np.float32)
+    xnet = compute_prepared(dual(), inputs)
+    np.testing.assert_allclose(xnet, gray / 127.5 - 1, atol=1e-6)
+    rgb = compute_prepared(dual("cnn3"), inputs)
+    np.testing.assert_allclose(rgb, np.repeat(gray / 127.5 - 1, 3, -1), atol=1e-6)
+    assert compute_prepared(dual(modality="metadata"), inputs) is None
+
+
+def test_a_frame_is_no_part_of_the_prepared_picture(model):
+    image = keras.Input((4, 4, 1), name="image")
+    framed = keras.layers.ZeroPadding2D(2)(keras.layers.Rescaling(2.0)(image))
+    conv = keras.layers.Conv2D(1, 3, name="image_conv_1")(framed)
+    prepared = compute_prepared(keras.Model({"image": image}, conv), {"image": PIXELS})
+    np.testing.assert_array_equal(prepared, 2 * PIXELS)
+
+
+def test_the_halves_add_up_to_the_logits():
+    model, inputs = dual(), dual_inputs()
+    found = compute_activations(model, inputs, ["fusion", "logits"])
+    shares = split_logits(model, found["fusion"])
+    assert list(shares) == ["image", "metadata", "bias"]
+    total = sum(shares.values())
+    np.testing.assert_allclose(total, found["logits"], atol=1e-5)
+    assert not np.allclose(shares["image"], total)
+    for modality in ("image", "metadata"):
+        assert split_logits(dual(modality=modality), found["fusion"]) == {}
+
+
+def test_the_share_of_a_half_is_worked_out_by_hand(model):
+    kernel = np.arange(12.0).reshape(4, 3)
+    fused = known_model()
+    fused.get_layer("logits").set_weights([kernel, np.array([1.0, 2.0, 3.0])])
+    shares = split_logits(fused, np.array([[10.0, 0.0, 3.0, 0.0]]))
+    assert shares["image"].tolist() == [[0, 10, 20]]
+    assert shares["metadata"].tolist() == [[18, 21, 24]]
+    assert shares["bias"].tolist() == [[1, 2, 3]]
+
+
 def test_statistics_count_dead_channels_and_put_the_most_active_first():
     maps = np.zeros((2, 2, 5), np.float32)
     maps[..., 1] = [[1, 2], [3, 4]]  # mean 2.5
@@ -248,3 +308,12 @@ def test_a_unit_of_a_vector_is_dead_only_if_it_is_not_above_zero():
         True,
         True,
     ]
+
+
+def test_statistics_tell_mean_spread_and_share_above_zero():
+    maps = np.array([[[1.0, -1.0], [3.0, -1.0]], [[0.0, 2.0], [0.0, 4.0]]])
+    statistics = compute_statistics(maps)
+    assert statistics.mean.tolist() == [1, 1]
+    assert statistics.maximum.tolist() == [3, 4]
+    assert statistics.positive.tolist() == [0.5, 0.5]
+    np.testing.assert_allclose(statistics.deviation, [np.sqrt(1.5), np.sqrt(4.5)])

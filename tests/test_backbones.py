@@ -11,7 +11,8 @@ import pytest
 
 from dualnet.config_layers import read_config
 from dualnet.errors import ConfigError
-from dualnet.explain.activations import MANY_STAGES, activation_layers
+from dualnet.explain.activations import activation_layers
+from dualnet.explain.stages import MANY_STAGES
 from dualnet.image_branches import BACKBONES
 from dualnet.models.dual import build_dual_classifier
 from dualnet.models.transfer import apply_preprocessing, find_backbone
