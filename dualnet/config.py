@@ -283,7 +283,7 @@ class TrainingConfig(Stage):
         default=5, ge=0, description="Between checkpoints inside an epoch."
     )
     keep_checkpoints: bool = Field(
-        default=False, description="Keep them when the run is finished."
+        default=False, description="Keep those of all epochs, when it is finished too."
     )
 
     @field_validator("profile", mode="before")

@@ -77,6 +77,20 @@ def test_the_newest_are_kept_and_those_of_other_stages(tmp_path: Path) -> None:
     assert list_checkpoints(tmp_path / "absent") == []
 
 
+def test_the_end_of_every_epoch_is_kept_where_that_is_asked(tmp_path: Path) -> None:
+    for epoch, step in ((1, 0), (1, 50), (2, 0), (2, 50), (3, 0), (4, 0), (5, 7)):
+        write_checkpoint(tmp_path, make(epoch, step), every_epoch=True)
+    kept = [path.name[12:] for path in list_checkpoints(tmp_path, "image")]
+    # of those inside an epoch the ones among the newest three
+    assert kept == [
+        "0005-step-000007",
+        "0004-step-000000",
+        "0003-step-000000",
+        "0002-step-000000",
+        "0001-step-000000",
+    ]
+
+
 def test_nothing_is_pickled(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
         write_checkpoint(tmp_path, make(arrays={"model/0": np.array([{}])}))

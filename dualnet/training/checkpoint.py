@@ -87,12 +87,15 @@ class UnreadableCheckpoint(DamagedCheckpoint):
     """A checkpoint that the disk does not give now; it may be whole all the same."""
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+def write_checkpoint(
+    folder: Path, checkpoint: Checkpoint, *, every_epoch: bool = False
+) -> Path:
     """Writes a checkpoint, then removes all but the newest `KEPT` of its stage.
 
     Args:
         folder: Where the run's checkpoints lie.
         checkpoint: What is to be kept.
+        every_epoch: Whether those at an epoch's end are kept besides, all of them.
 
     Returns:
         The checkpoint's folder.
@@ -119,7 +122,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         manifest = json.dumps({"format": FORMAT, "files": files}, indent=2)
         (unfinished / MANIFEST).write_text(manifest, encoding="utf-8")
     for old in list_checkpoints(folder, checkpoint.stage)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+        if not (every_epoch and ends_epoch(old)):
+            shutil.rmtree(old, ignore_errors=True)
     return path
 
 
@@ -142,6 +146,16 @@ def list_checkpoints(folder: Path, stage: str | None = None) -> list[Path]:
         if stage is None or match["stage"] == stage
     ]
     return [path for *_, path in sorted(of_stage, reverse=True)]
+
+
+def ends_epoch(path: Path) -> bool:
+    """Returns whether a checkpoint stands at an epoch's end.
+
+    Args:
+        path: Its folder.
+    """
+    match = _NAME.fullmatch(path.name)
+    return match is not None and int(match["step"]) == 0
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

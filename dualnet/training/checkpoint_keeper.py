@@ -72,6 +72,7 @@ class Keeping:
         stop: Ends training at the next batch, when it is asked to.
         clock: Counts the seconds.
         writing: Whether checkpoints are written, and not only read.
+        every_epoch: Whether the checkpoint of every epoch is kept.
     """
 
     folder: Path | None = None
@@ -80,6 +81,7 @@ class Keeping:
     stop: StopRequest = field(default_factory=StopRequest)
     clock: Clock = field(default_factory=lambda: Clock({}))
     writing: bool = True
+    every_epoch: bool = False
 
     def find(self, stage: str) -> Checkpoint | None:
         """Returns the newest checkpoint of a stage that is whole, if there is one."""
@@ -94,6 +96,7 @@ def keep_in(
     digests: Mapping[str, str] | None,
     minutes: float,
     stop: StopRequest | None,
+    every_epoch: bool = False,
 ) -> Keeping:
     """Keeps a run's training in a folder.
 
@@ -102,6 +105,7 @@ def keep_in(
         digests: Of the configuration and the data, by name; none: not compared.
         minutes: Between two checkpoints inside an epoch, at least.
         stop: Ends training at the next batch, when it is asked to; none: nobody asks.
+        every_epoch: Whether the checkpoint of every epoch is kept.
 
     Returns:
         How it is kept.
@@ -112,6 +116,7 @@ def keep_in(
         seconds=60 * minutes,
         stop=stop or StopRequest(),
         clock=Clock(read_spent(folder)),
+        every_epoch=every_epoch,
     )
 
 
@@ -326,7 +331,7 @@ class Keeper(keras.callbacks.Callback):
         if folder is None or not self._keeping.writing:
             return
         try:
-            write_checkpoint(folder, checkpoint)
+            write_checkpoint(folder, checkpoint, every_epoch=self._keeping.every_epoch)
         except (StorageError, OSError) as error:
             logger.warning("no checkpoint this time, training goes on: %s", error)
 

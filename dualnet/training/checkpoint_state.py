@@ -15,7 +15,7 @@ from dualnet.errors import RunError
 from dualnet.training.backend import sync_variables
 
 ARRAY = "$array"  # stands in the plain values for an array that lies elsewhere
-METRICS = "metrics"
+MODEL, METRICS = "model", "metrics"
 _NUMBERED = re.compile(r"^\w*(adam|optimizer|seed_generator)\w*/")
 KERAS_CALLBACKS: Mapping[type, tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: (
@@ -87,18 +87,20 @@ def write_variables(
     for group, variables in _groups(model).items():
         if (group == METRICS) != metrics:
             continue
-        values = [arrays[f"{group}/{number}"] for number in range(len(names[group]))]
-        shapes = [tuple(variable.shape) for variable in variables]
-        if names[group] != _name(variables) or shapes != [
-            value.shape for value in values
-        ]:
-            raise RunError(
-                f"checkpoints: must hold the variables of the model's {group}. "
-                f"Received: {len(values)} of another model. Go on with the version "
-                "of dualnet that wrote them, or begin again with --overwrite."
-            )
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        _assign(group, variables, names, arrays)
+
+
+def write_weights(
+    model: Any, names: Mapping[str, Sequence[str]], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Gives a model that is only looked at the weights that `read_variables` copied.
+
+    Args:
+        model: A model of the same make; it need not be compiled.
+        names: As `read_variables` returned them.
+        arrays: As `read_variables` returned them.
+    """
+    _assign(MODEL, model.variables, names, arrays)
 
 
 def read_callbacks(
@@ -147,9 +149,27 @@ def write_callbacks(
                 setattr(callback, attribute, state[attribute])
 
 
+def _assign(
+    group: str,
+    variables: Sequence[Any],
+    names: Mapping[str, Sequence[str]],
+    arrays: Mapping[str, np.ndarray],
+) -> None:
+    values = [arrays[f"{group}/{number}"] for number in range(len(names[group]))]
+    shapes = [tuple(variable.shape) for variable in variables]
+    if names[group] != _name(variables) or shapes != [one.shape for one in values]:
+        raise RunError(
+            f"checkpoints: must hold the variables of the model's {group}. "
+            f"Received: {len(values)} of another model. Go on with the version "
+            "of dualnet that wrote them, or begin again with --overwrite."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
 def _groups(model: Any) -> dict[str, list[Any]]:
     return {
-        "model": model.variables,
+        MODEL: model.variables,
         "optimizer": model.optimizer.variables,
         METRICS: model.metrics_variables,
     }

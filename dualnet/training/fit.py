@@ -107,6 +107,7 @@ def fit(  # noqa: PLR0913 (what a model is fitted on and scored by, all named)
             digests=digests,
             minutes=config.training.checkpoint_minutes,
             stop=stop,
+            every_epoch=config.training.keep_checkpoints,
         ),
         follower=follower,
         start=start,
