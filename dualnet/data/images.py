@@ -96,16 +96,31 @@ def read_image(path: Path, *, image_size: int = 256) -> np.ndarray:
         ImageError: If the file is absent, empty, truncated, damaged, animated, too
             large or too small, or no PNG, JPEG or DICOM; its file name is named.
     """
+    return _resize(_decode(path), image_size)
+
+
+def read_original(path: Path) -> np.ndarray:
+    """Reads one picture at its own size, to be looked at.
+
+    Args:
+        path: A PNG, JPEG or DICOM file.
+
+    Returns:
+        Gray values 0 to 255, uint8, shape (height, width).
+    """
+    return np.asarray(_decode(path))
+
+
+def _decode(path: Path) -> Image.Image:
     name = path.name
     data = _read_bytes(path)
     try:
-        gray = read_gray(data, name) if is_dicom(data) else _read_gray(data, name)
+        return read_gray(data, name) if is_dicom(data) else _read_gray(data, name)
     except ImageError:
         raise
     except _DECODER_ERRORS as error:
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         raise ImageError(explain(name, "decodable to its end", reason)) from error
-    return _resize(gray, image_size)
 
 
 def _read_gray(data: bytes, name: str) -> Image.Image:
