@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dualnet.errors import ConfigError
-from dualnet.explain.activations import compute_statistics
+from dualnet.explain.channels import compute_statistics
 from dualnet.plots.activation_bars import (
     plot_metadata_activations,
     plot_probabilities,
@@ -68,11 +68,18 @@ def page(maps: np.ndarray) -> ActivationPage:
             "probabilities": np.array([0.2, 0.5, 0.3]),
         },
         image=np.full((8, 8), 100, np.uint8),
+        picture=np.full((16, 12), 100, np.uint8),
+        prepared=np.full((8, 8, 1), -0.2, np.float32),
         record={"age": "58 years", "view": "PA"},
         feature_names=("age", "age_missing"),
         feature_values=np.array([0.4, 0.0]),
         filters=np.random.default_rng(1).normal(size=(3, 3, 1, 12)),
         fusion_parts={"image": 12, "metadata": 2},
+        logit_parts={
+            "image": np.array([-1.0, 1.0, 0.25]),
+            "metadata": np.array([0.5, 0.25, -0.5]),
+            "bias": np.array([-0.5, 0.25, 0.5]),
+        },
         findings=("Pleural_Thickening",),
     )
 
@@ -174,11 +181,13 @@ def test_bars_end_where_their_values_say():
 def test_files_are_numbered_in_the_order_of_the_stages(page, tmp_path: Path):
     paths = write_activation_pages(tmp_path / "activations", page)
     assert [path.name for path in paths] == [
-        "01_image_conv_1.png",
-        "02_image_pool.png",
-        "03_filters.png",
-        "04_metadata.png",
-        "05_probabilities.png",
+        "01_input.png",
+        "02_image_conv_1.png",
+        "03_image_pool.png",
+        "04_channels.png",
+        "05_filters.png",
+        "06_metadata.png",
+        "07_probabilities.png",
         "index.html",
     ]
     assert sorted(paths) == sorted((tmp_path / "activations").iterdir())
@@ -190,7 +199,15 @@ def test_files_are_numbered_in_the_order_of_the_stages(page, tmp_path: Path):
 def test_figures_of_an_earlier_call_do_not_stay(page, tmp_path: Path):
     (tmp_path / "notes.txt").write_text("kept")
     (tmp_path / "09_image_conv_9.png").write_bytes(b"old")
-    bare = replace(page, layers=(), filters=None, feature_names=(), feature_values=[])
+    bare = replace(
+        page,
+        layers=(),
+        activations={},
+        picture=None,
+        filters=None,
+        feature_names=(),
+        feature_values=[],
+    )
     write_activation_pages(tmp_path, bare)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "01_probabilities.png",
@@ -214,7 +231,7 @@ def test_the_page_holds_every_stage_and_fetches_nothing(page):
     assert "Pleural Thickening (labelled)" in html
     assert "image: units 0 to 11<" in html
     assert "metadata: units 12 to 13<" in html
-    assert html.count("<figcaption>4 dead</figcaption>") == 1
+    assert html.count("<span>4 dead</span>") == 1
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
@@ -227,7 +244,7 @@ def test_the_page_escapes_what_it_is_given(page):
     html = render_activation_page(
         replace(page, image_id=NASTY, record={"<b>age</b>": "<i>58</i>"})
     )
-    assert "<script" not in html
+    assert html.count("<script>") == 1  # the page's own
     assert "&lt;script&gt;" in html
     assert "<b>" not in html
     assert "<i>" not in html
@@ -240,8 +257,8 @@ def test_a_nasty_layer_name_stays_in_the_folder(page, tmp_path: Path):
         layers=[(name, "convolution")],
         activations={name: page.activations["image_conv_1"]},
     )
-    first, *_ = write_activation_pages(tmp_path, page)
-    assert first == tmp_path / "01_.._block_conv.png"
+    _, second, *_ = write_activation_pages(tmp_path, page)
+    assert second == tmp_path / "02_.._block_conv.png"
 
 
 def test_pages_of_one_modality_show_their_half(page):
@@ -253,7 +270,14 @@ def test_pages_of_one_modality_show_their_half(page):
         fusion_parts={},
     )
     assert "Metadata branch" not in render_activation_page(image_only)
-    metadata_only = replace(page, layers=page.layers[2:3], image=None, filters=None)
+    metadata_only = replace(
+        page,
+        layers=page.layers[2:3],
+        image=None,
+        picture=None,
+        prepared=None,
+        filters=None,
+    )
     html = render_activation_page(metadata_only)
     assert "Image branch" not in html
     assert "as the model is given it" not in html

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import MaxNLocator
 
-from dualnet.explain.activations import compute_statistics
+from dualnet.explain.channels import compute_statistics
 from dualnet.plots.activations import beside_radiograph, describe_stage, set_title
 from dualnet.plots.style import (
     IMAGE_ONLY,
@@ -47,7 +47,7 @@ def plot_units(
     axes = beside_radiograph(figure, image)
     note = f"{statistics.num_dead} of {len(values)} units not above 0"
     set_title(figure, describe_stage(layer_name, kind, values), note)
-    _unit_bars(axes, values)
+    draw_unit_bars(axes, values)
     axes.set_xlabel("unit")
     axes.set_ylabel("activation")
     return figure
@@ -82,7 +82,7 @@ def plot_metadata_activations(
     _feature_bars(figure.add_subplot(rows[0]), feature_names, feature_values)
     for row, (name, values) in enumerate(dense.items(), start=1):
         axes = figure.add_subplot(rows[row])
-        _unit_bars(axes, values)
+        draw_unit_bars(axes, values)
         axes.set_title(_count_active(name, values), loc="left")
     if fusion is not None:
         parts = dict(fusion_parts or {"all": len(fusion)})
@@ -139,9 +139,17 @@ def plot_probabilities(
     return figure
 
 
-def _unit_bars(
+def draw_unit_bars(
     axes: Axes, values: np.ndarray, color: str = MODEL.color, first: int = 0
 ) -> None:
+    """Draws units as bars about a line at 0.
+
+    Args:
+        axes: Where.
+        values: Activations, shape (units,).
+        color: Of the bars.
+        first: Number of the first unit.
+    """
     width = 0.8 if len(values) <= 128 else 1.0
     axes.bar(first + np.arange(len(values)), values, width=width, color=color)
     axes.axhline(0, color="#888888", linewidth=0.8)
@@ -176,7 +184,7 @@ def _fusion_bars(
         shared = figure.axes[-1] if index else None
         axes = figure.add_subplot(grid[index], sharey=shared)
         part = fusion[first : first + length]
-        _unit_bars(axes, part, colors[index % len(colors)], first=first)
+        draw_unit_bars(axes, part, colors[index % len(colors)], first=first)
         axes.set_title(_count_active(f"fusion, {name}", part), loc="left")
         axes.set_xlabel("unit")
         first += length

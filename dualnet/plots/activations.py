@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from dualnet.explain.activations import ChannelStatistics, compute_statistics
+from dualnet.explain.channels import ChannelStatistics, compute_statistics
 from dualnet.plots.style import new_figure, styled
 
 FEATURE_MAP = "inferno"  # perceptually uniform, black is little, light is much
@@ -61,7 +61,7 @@ def plot_feature_maps(
     _draw_tiles(
         grid, [maps[..., c] for c in shown], labels, columns=columns, scale=scale
     )
-    _colour_bar(figure, grid, scale, FEATURE_MAP, "activation")
+    add_colour_bar(figure, grid, scale, FEATURE_MAP, "activation")
     return figure
 
 
@@ -94,7 +94,7 @@ def plot_filters(layer_name: str, filters: np.ndarray) -> Figure:
     labels = [str(index) for index in range(count)]
     tiles = arrange_filters(filters)
     _draw_tiles(grid, tiles, labels, columns=columns, scale=scale, colours=SIGNED)
-    _colour_bar(figure, grid, scale, SIGNED, "weight")
+    add_colour_bar(figure, grid, scale, SIGNED, "weight")
     return figure
 
 
@@ -174,25 +174,56 @@ def _draw_tiles(
     for index, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         row, column = divmod(index, columns)
         left, top = column * (1 + GAP), row * step + LABEL
-        picture = axes.imshow(
-            tile,
-            cmap=colours,
-            norm=scale,
-            extent=(left, left + 1, top + side, top),
-            interpolation="nearest" if max(tile.shape) <= 128 else "auto",
-        )
+        draw_tile(axes, tile, (left, top), side, scale, colours)
         number = axes.text(left, top - 0.03, label, fontsize=9, va="bottom")
-        for artist in (picture, number):  # they lie inside the panel: lay it out faster
-            artist.set_in_layout(False)
+        number.set_in_layout(False)
     rows = -(-len(tiles) // columns)
     axes.set_xlim(0, columns * (1 + GAP) - GAP)
     axes.set_ylim(rows * step, 0)
     axes.set_axis_off()
 
 
-def _colour_bar(
+def draw_tile(
+    axes: Axes,
+    values: np.ndarray,
+    place: tuple[float, float],
+    side: float,
+    scale: Normalize,
+    colours: str,
+) -> None:
+    """Draws one picture, 1 wide, into a panel whose ordinate goes down.
+
+    Args:
+        axes: The panel.
+        values: The picture, shape (height, width).
+        place: Its left and upper end.
+        side: Its height.
+        scale: Ends of the colours.
+        colours: Matplotlib's name of the colour map.
+    """
+    left, top = place
+    picture = axes.imshow(
+        values,
+        cmap=colours,
+        norm=scale,
+        extent=(left, left + 1, top + side, top),
+        interpolation="nearest" if max(values.shape) <= 128 else "auto",
+    )
+    picture.set_in_layout(False)  # it lies inside the panel: laid out faster
+
+
+def add_colour_bar(
     figure: Figure, axes: Axes, scale: Normalize, colours: str, label: str
 ) -> None:
+    """Draws the colour scale of a panel beside it.
+
+    Args:
+        figure: The panel's.
+        axes: The panel.
+        scale: Its ends.
+        colours: Matplotlib's name of the colour map.
+        label: What the values are.
+    """
     mappable = ScalarMappable(scale, colours)
     bar = figure.colorbar(mappable, ax=axes, fraction=0.03, pad=0.015, aspect=25)
     bar.set_label(label)

@@ -1,16 +1,19 @@
 """What a page is made of: its template, pictures in base64, bars as paths."""
 
 import base64
+import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import matplotlib as mpl
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from dualnet.wording import format_number
@@ -19,6 +22,23 @@ from dualnet.wording import format_number
 _PARTED = re.compile(r" (?=%)|(?<=,) (?=[-+.\d]+\])|(?<=\bp) (?=[<.\d])")
 CRISP = 128  # pixels: about the size at which a map is looked at
 COLORS = 128  # of a figure inside a page: a third of the bytes of true colour
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script inside a page.
+
+    Args:
+        text: Its code, trusted.
+    """
+
+    text: Markup
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 in base64, as a Content-Security-Policy names it."""
+        digest = hashlib.sha256(self.text.encode()).digest()
+        return base64.b64encode(digest).decode()
 
 
 @lru_cache(maxsize=8)
@@ -60,6 +80,20 @@ def embed_gray(image: np.ndarray) -> str:
         image: Gray values, uint8, shape (height, width).
     """
     return embed(Image.fromarray(image))
+
+
+def embed_patch(patch: np.ma.MaskedArray) -> str:
+    """Returns a piece of a picture as an embedded PNG, see-through where it is masked.
+
+    Args:
+        patch: Gray values 0-255, shape (height, width).
+    """
+    gray = _enlarge(np.ma.filled(patch, 0).astype(np.uint8))
+    outside = _enlarge(np.ma.getmaskarray(patch).astype(np.uint8))
+    if not outside.any():
+        return embed_gray(gray)
+    seen = np.where(outside, 0, 255).astype(np.uint8)
+    return embed(Image.fromarray(np.stack([gray, seen], axis=-1), mode="LA"))
 
 
 def embed_map(values: np.ndarray, low: float, high: float, colours: str) -> str:
@@ -128,19 +162,25 @@ def embed_png(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def draw_bars(values: np.ndarray, parts: Mapping[str, int]) -> dict[str, Any]:
+def draw_bars(
+    values: np.ndarray,
+    parts: Mapping[str, int],
+    ends: tuple[float, float] | None = None,
+) -> dict[str, Any]:
     """Returns a vector as bars in a box of width `units` and height 100.
 
     Args:
         values: One value a unit, shape (units,).
         parts: Name of each part of the vector to its length; empty for one part.
+        ends: What is at the foot and the top of the box, 0 between them; none: the
+            lowest and the highest value.
 
     Returns:
         `parts` (name, first and last unit, SVG path), `units`, `zero` (height of
         the zero line from the top), `ends` (lowest and highest value), `active`
         (units above 0).
     """
-    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    low, high = ends or span_bars(values)
     tops = 100 * (high - values) / ((high - low) or 1.0)
     zero = 100 * high / ((high - low) or 1.0)
     drawn, first = [], 0
@@ -155,9 +195,18 @@ def draw_bars(values: np.ndarray, parts: Mapping[str, int]) -> dict[str, Any]:
         "parts": drawn,
         "units": len(values),
         "zero": zero,
-        "ends": (low, high),
+        "ends": span_bars(values),
         "active": int((values > 0).sum()),
     }
+
+
+def span_bars(values: np.ndarray) -> tuple[float, float]:
+    """Returns the lowest and the highest end of bars that stand on 0.
+
+    Args:
+        values: Of any shape.
+    """
+    return min(0.0, float(values.min())), max(0.0, float(values.max()))
 
 
 def _enlarge(indices: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """One picture looked into: a folder of figures and one page that holds them all.
 
 The page is a single HTML file: every picture is inside it, nothing is fetched, and it
-reads on a phone, in the dark and on paper.
+reads on a phone, in the dark and on paper. A click on a map, or Enter, enlarges it over
+the radiograph.
 """
 
 import re
@@ -14,7 +15,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dualnet.errors import ConfigError
-from dualnet.explain.activations import compute_statistics
 from dualnet.files import write_text
 from dualnet.plots.activation_bars import (
     FLAG,
@@ -22,39 +22,26 @@ from dualnet.plots.activation_bars import (
     plot_probabilities,
     plot_units,
 )
+from dualnet.plots.activation_input import plot_channels, plot_input
+from dualnet.plots.activation_views import (
+    as_maps,
+    render_stage_page,
+    say_kind,
+    view_file,
+    view_filters,
+    view_prepared,
+    view_stage,
+)
 from dualnet.plots.activations import (
-    FEATURE_MAP,
     MAX_CHANNELS,
-    SIGNED,
-    arrange_filters,
-    describe_scale,
     format_shape,
     plot_feature_maps,
     plot_filters,
-    symmetric_limit,
 )
-from dualnet.plots.embed import (
-    draw_bars,
-    embed_gray,
-    embed_map,
-    embed_scale,
-    open_template,
-)
+from dualnet.plots.embed import embed_gray
 from dualnet.plots.style import display_name, save_figure
 
-FINE = 96  # a map of more pixels is drawn smaller than it is: smoothly, not by pixels
 METADATA_DENSE = "metadata dense"
-KINDS = {  # what each kind of stage is, in plain words
-    "convolution": "convolution",
-    "pooling": "pooling",
-    "sum": "sum of a residual block",
-    "concatenation": "concatenation of several paths",
-    "dense": "dense layer of the image branch",
-    METADATA_DENSE: "dense layer of the metadata branch",
-    "fusion": "fusion of the branches",
-    "logits": "logits, before the {activation}",
-    "probabilities": "probabilities",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +57,10 @@ class ActivationPage:
             channels) or (units,).
         image: The radiograph as the model is given it, uint8, shape (size, size);
             None for a model of the metadata alone.
+        picture: The radiograph as its file holds it, uint8, shape (height, width); None
+            leaves it out.
+        prepared: The radiograph as the first convolution reads it, shape
+            (size, size, 1 or 3); None leaves it out.
         record: What the record says, for display. No patient's name or number.
         feature_names: Names of the encoded metadata features; empty for a model of
             the image alone.
@@ -77,6 +68,8 @@ class ActivationPage:
         filters: Kernels of the first convolution, shape (height, width, inputs,
             filters); None where there is none.
         fusion_parts: Name of each part of the fusion vector to its length.
+        logit_parts: Name of each part, and `bias`, to what it adds to the logits, shape
+            (classes,); empty leaves it out.
         findings: Names of the labels in the record; None where they are not known.
         model: A line that says which model this is.
         activation: What makes probabilities of the logits.
@@ -88,11 +81,14 @@ class ActivationPage:
     layers: Sequence[tuple[str, str]]
     activations: Mapping[str, np.ndarray]
     image: np.ndarray | None = None
+    picture: np.ndarray | None = None
+    prepared: np.ndarray | None = None
     record: Mapping[str, str] = field(default_factory=dict)
     feature_names: Sequence[str] = ()
     feature_values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     filters: np.ndarray | None = None
     fusion_parts: Mapping[str, int] = field(default_factory=dict)
+    logit_parts: Mapping[str, np.ndarray] = field(default_factory=dict)
     findings: Sequence[str] | None = None
     model: str = ""
     activation: str = "softmax"
@@ -117,14 +113,30 @@ def write_activation_pages(
         ConfigError: If the arrays do not belong together.
     """
     _check(page)
-    figures = _figures(page, max_channels)
+    text = render_activation_page(page, max_channels=max_channels)
+    return write_stage_page(folder, _figures(page, max_channels), text)
+
+
+def write_stage_page(
+    folder: Path, figures: Sequence[tuple[str, Figure]], html: str
+) -> list[Path]:
+    """Writes numbered figures, and `index.html` last.
+
+    Args:
+        folder: Where they go; it is made. Its other numbered figures are removed.
+        figures: Name of each and the figure.
+        html: The page.
+
+    Returns:
+        The files.
+    """
     paths = []
     for number, (name, figure) in enumerate(figures, start=1):
         paths.append(folder / f"{number:02d}_{_file_name(name)}.png")
         save_figure(figure, paths[-1])
     _remove_others(folder, paths)
     index = folder / "index.html"
-    write_text(index, render_activation_page(page, max_channels=max_channels))
+    write_text(index, html)
     return [*paths, index]
 
 
@@ -144,14 +156,25 @@ def render_activation_page(
         ConfigError: If the arrays do not belong together.
     """
     _check(page)
-    return open_template("activations.html.j2").render(
+    groups = _groups(page, max_channels)
+    filters = None if page.filters is None else view_filters(page.filters)
+    features = _feature_rows(page)
+    return render_stage_page(
+        "activations.html.j2",
+        title=f"Activations of {page.image_id}",
+        lead="What each stage of the model makes of one "
+        f"{'record' if page.image is None else 'radiograph'}. {page.model}",
+        links=_links(groups, has_filters=filters is not None, features=bool(features)),
         page=page,
         radiograph=None if page.image is None else embed_gray(page.image),
         input_shape="" if page.image is None else format_shape(page.image),
+        file=None if page.picture is None else view_file(page.picture),
+        prepared=[] if page.prepared is None else view_prepared(page.prepared),
         probabilities=_probability_rows(page),
-        features=_feature_rows(page),
-        **_groups(page, max_channels),
-        filters=_filter_grid(page),
+        shares=_share_rows(page),
+        features=features,
+        filters=filters,
+        **groups,
     )
 
 
@@ -180,11 +203,17 @@ def _check(page: ActivationPage) -> None:
 def _figures(page: ActivationPage, max_channels: int) -> list[tuple[str, Figure]]:
     """Makes the figures: image stages, filters, metadata branch, probabilities."""
     kinds = dict(page.layers)
-    figures = [
+    figures = []
+    if page.image is not None and page.picture is not None:
+        figure = plot_input(page.picture, page.image, page.prepared)
+        figures.append(("input", figure))
+    figures += [
         (name, _stage_figure(page, name, kind, max_channels))
         for name, kind in page.layers
         if kind not in {METADATA_DENSE, "fusion", "logits", "probabilities"}
     ]
+    if any(values.ndim == 3 for values in page.activations.values()):
+        figures.append(("channels", plot_channels(page.layers, page.activations)))
     if page.filters is not None:
         figure = plot_filters("First convolution", page.filters)
         figures.append(("filters", figure))
@@ -206,21 +235,13 @@ def _figures(page: ActivationPage, max_channels: int) -> list[tuple[str, Figure]
 def _stage_figure(
     page: ActivationPage, name: str, kind: str, max_channels: int
 ) -> Figure:
-    values, kind = page.activations[name], _say_kind(page, kind)
+    values = page.activations[name]
+    kind = say_kind(kind, page.activation)
     if values.ndim == 1:
         return plot_units(name, values, page.image, kind=kind)
     return plot_feature_maps(
-        name, _as_maps(values), page.image, kind=kind, max_channels=max_channels
+        name, as_maps(values), page.image, kind=kind, max_channels=max_channels
     )
-
-
-def _say_kind(page: ActivationPage, kind: str) -> str:
-    return KINDS.get(kind, kind).format(activation=page.activation)
-
-
-def _as_maps(values: np.ndarray) -> np.ndarray:
-    """Returns any stage as (height, width, channels): a sequence is one row."""
-    return values.reshape(-1, *values.shape[-2:])
 
 
 def _file_name(name: str) -> str:
@@ -264,50 +285,45 @@ def _groups(page: ActivationPage, max_channels: int) -> dict[str, list[Any]]:
             continue
         joint = "joint" if kind in {"fusion", "logits"} else "image"
         group = "metadata" if kind == METADATA_DENSE else joint
-        groups[group].append(_stage(page, name, kind, max_channels))
+        view = view_stage(
+            name,
+            say_kind(kind, page.activation),
+            page.activations[name],
+            max_channels=max_channels,
+            parts=page.fusion_parts if kind == "fusion" else None,
+        )
+        groups[group].append(view)
     return groups
 
 
-def _stage(
-    page: ActivationPage, name: str, kind: str, max_channels: int
-) -> dict[str, Any]:
-    values = page.activations[name]
-    said = _say_kind(page, kind)
-    stage = {"name": name, "kind": said, "shape": format_shape(values)}
-    if values.ndim == 1:
-        parts = page.fusion_parts if kind == "fusion" else {}
-        return {**stage, "maps": None, **draw_bars(values, parts)}
-    return {**stage, **_map_grid(_as_maps(values), max_channels)}
-
-
-def _map_grid(values: np.ndarray, max_channels: int) -> dict[str, Any]:
-    statistics = compute_statistics(values)
-    ends = statistics.low, statistics.high
-    maps = [
+def _share_rows(page: ActivationPage) -> list[dict[str, Any]]:
+    """Returns what each half adds to each logit, the highest logit first."""
+    if not page.logit_parts:
+        return []
+    shares = np.stack(list(page.logit_parts.values()))
+    total = shares.sum(axis=0)
+    order: list[int] = np.argsort(-total, kind="stable").tolist()
+    return [
         {
-            "channel": int(channel),
-            "dead": bool(statistics.dead[channel]),
-            "picture": embed_map(values[..., channel], *ends, FEATURE_MAP),
+            "name": display_name(page.class_names[index]),
+            "parts": [float(share) for share in shares[:, index]],
+            "logit": float(total[index]),
         }
-        for channel in statistics.order[:max_channels]
+        for index in order
     ]
-    return {
-        "note": describe_scale(statistics, max_channels),
-        "maps": maps,
-        "fine": max(values.shape[:2]) > FINE,
-        "ends": ends,
-        "scale": embed_scale(FEATURE_MAP),
-    }
 
 
-def _filter_grid(page: ActivationPage) -> dict[str, Any] | None:
-    if page.filters is None:
-        return None
-    limit = symmetric_limit(page.filters)
-    tiles = arrange_filters(page.filters)
-    return {
-        "shape": format_shape(page.filters),
-        "pictures": [embed_map(tile, -limit, limit, SIGNED) for tile in tiles],
-        "ends": (-limit, limit),
-        "scale": embed_scale(SIGNED),
+def _links(
+    groups: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    has_filters: bool,
+    features: bool,
+) -> list[tuple[str, str]]:
+    """Returns the page's contents: an anchor and its name."""
+    stages = {
+        name: [(one["name"], one["name"]) for one in groups[name]] for name in groups
     }
+    links = [("input", "input"), ("classes", "classes"), *stages["image"]]
+    links += [("filters", "filters")] if has_filters else []
+    links += [("metadata-branch", "metadata")] if features else []
+    return [*links, *stages["metadata"], *stages["joint"]]

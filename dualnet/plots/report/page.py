@@ -5,37 +5,17 @@ digests it names may run. Where no script runs, and on paper, each interactive f
 gives way to its still twin.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from markupsafe import Markup
 from PIL import Image
 
-from dualnet.plots.embed import embed_figure, keep_together, open_template
+from dualnet.plots.embed import Script, embed_figure, keep_together, open_template
 from dualnet.plots.report.chart_parts import Chart
 from dualnet.plots.report.heading import Heading
 from dualnet.plots.report.sections import Section
-
-
-@dataclass(frozen=True)
-class Script:
-    """A script inside the page.
-
-    Args:
-        text: Its code, trusted.
-    """
-
-    text: Markup
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 in base64, as a Content-Security-Policy names it."""
-        digest = hashlib.sha256(self.text.encode()).digest()
-        return base64.b64encode(digest).decode()
 
 
 def render_page(
