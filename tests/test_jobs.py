@@ -372,7 +372,10 @@ def test_visualize_takes_a_file_and_a_record(
 ) -> None:
     image = sorted((small_phantom / "images").iterdir())[0]
     folder = visualize_run(
-        run.path, image=image, metadata="age=57,view=AP", out=tmp_path / "activations"
+        run.path,
+        images=[image],
+        metadata="age=57,view=AP",
+        out=tmp_path / "activations",
     )
     assert "57" in (folder / "index.html").read_text()
 
@@ -387,10 +390,10 @@ def test_visualize_knows_a_file_of_the_run_by_a_link(
     (tmp_path / "images").symlink_to(small_phantom / "images")
     image = tmp_path / "images" / run.read_records()["image_id"][7]
     draw = partial(visualize_run, run.path, layers=["image_pool"], out=tmp_path / "out")
-    draw(image=image)
+    draw(images=[image])
     assert "is not of the run" not in caplog.text
     other = Path(shutil.copy(image, tmp_path))  # another file of the same name
-    draw(image=other)
+    draw(images=[other])
     assert f"{other} is not of the run" in caplog.text
 
 
@@ -423,12 +426,12 @@ def test_a_bad_record_is_named(
 ) -> None:
     image = sorted((small_phantom / "images").iterdir())[0]
     with pytest.raises(ConfigError, match=message):
-        visualize_run(run.path, image=image, metadata=metadata)
+        visualize_run(run.path, images=[image], metadata=metadata)
 
 
 def test_an_unknown_radiograph_is_named(run: RunFolder) -> None:
     with pytest.raises(ConfigError, match=r"--image-id: .*'no\.png'"):
-        visualize_run(run.path, image_id="no.png")
+        visualize_run(run.path, image_ids=["no.png"])
 
 
 @pytest.mark.real_data

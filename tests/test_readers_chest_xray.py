@@ -335,7 +335,7 @@ def test_trains_judges_and_draws(tiny: Path, tmp_path: Path) -> None:
     assert metrics["negative"] == "Normal"
     assert metrics["baselines"]["metadata_only"]["macro"]["auroc"] == 0.5
     image_id = str(split["image_id"][0])
-    folder = visualize_run(run.path, image_id=image_id)
+    folder = visualize_run(run.path, image_ids=[image_id])
     assert folder == run.activations / Path(image_id.replace("/", "-")).stem
     assert (folder / "index.html").is_file()
     del certificate["vocabulary"]  # a run of before

@@ -92,11 +92,14 @@ def train(  # noqa: PLR0913 - one argument an option
     typer.echo(f"training page: {run / 'training.html'}")
 
 
-def visualize(
+def visualize(  # noqa: PLR0913 - one argument an option
     run: Run,
-    image: Annotated[Path | None, typer.Option(help="A picture file.")] = None,
+    image: Annotated[
+        list[Path] | None, typer.Option(help="A picture file; may be repeated.")
+    ] = None,
     image_id: Annotated[
-        str | None, typer.Option(help="A radiograph of the run's records.")
+        list[str] | None,
+        typer.Option(help="A radiograph of the run's records; may be repeated."),
     ] = None,
     metadata: Annotated[
         str | None,
@@ -105,17 +108,49 @@ def visualize(
         ),
     ] = None,
     layers: Annotated[
-        list[str] | None, typer.Option(help="Layer name or pattern; none: all stages.")
+        list[str] | None,
+        typer.Option(help="Layer name or pattern; may be repeated; none: all stages."),
+    ] = None,
+    finding: Annotated[
+        str | None, typer.Option(help="Mean activations of this class …")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="… beside this one's; none: no finding.")
+    ] = None,
+    epochs: Annotated[
+        bool, typer.Option("--epochs", help="One radiograph after each kept epoch.")
+    ] = False,
+    filters: Annotated[
+        bool, typer.Option("--filters", help="Kernels, and what excites each channel.")
+    ] = False,
+    part: Annotated[
+        str | None,
+        typer.Option(help="Of --finding, --filters: train, val or test; none: test."),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of --finding, --filters: radiographs at most."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; none: RUN/activations/….")
     ] = None,
 ) -> None:
-    """Draw the intermediate activations for one radiograph."""
+    """Draw the intermediate activations of a run's model."""
     load_framework()
     from dualnet.jobs.visualize import visualize_run
 
     folder = visualize_run(
-        run, image=image, image_id=image_id, metadata=metadata, layers=layers, out=out
+        run,
+        images=image or (),
+        image_ids=image_id or (),
+        metadata=metadata,
+        layers=layers,
+        finding=finding,
+        against=against,
+        epochs=epochs,
+        filters=filters,
+        part=part,
+        sample=sample,
+        out=out,
     )
     typer.echo(f"activations: {folder / 'index.html'}")
