@@ -49,14 +49,15 @@ test: $(VENV)/.installed
 CORE_TESTS := tests/test_batches.py tests/test_image_branch.py tests/test_dual.py \
 	tests/test_fit.py tests/test_halves.py tests/test_activations.py \
 	tests/test_averaging.py tests/test_schedule.py tests/test_devices.py \
-	tests/test_jobs.py
+	tests/test_jobs.py tests/test_heat_maps.py
 
 test-jax: $(VENV)/.installed-jax
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu and not weights" $(CORE_TESTS)
 
 # What PyTorch is known to do: models, batches and fitting.
 TORCH_TESTS := tests/test_batches.py tests/test_dual.py tests/test_recipe.py \
-	tests/test_schedule.py tests/test_averaging.py tests/test_fit.py tests/test_halves.py
+	tests/test_schedule.py tests/test_averaging.py tests/test_fit.py tests/test_halves.py \
+	tests/test_heat_maps.py
 
 test-torch: $(VENV)/.installed-torch
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not slow and not gpu and not weights" $(TORCH_TESTS)

@@ -70,6 +70,13 @@ def test_a_model_may_meet_the_record_in_two_places() -> None:
     assert_the_same(model)
 
 
+def test_a_model_that_was_cut_is_still_whole() -> None:
+    model = build_dual_classifier(image_size=32, num_features=5, class_names=CLASSES)
+    before = model.get_config()
+    cut_at_fusion(model)
+    assert model.get_config() == before  # what saving writes
+
+
 def test_a_model_without_a_record_is_refused() -> None:
     model = build_dual_classifier(
         image_size=32, num_features=0, class_names=CLASSES, modality="image"

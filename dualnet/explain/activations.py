@@ -51,7 +51,7 @@ def compute_activations(
         of `activation_layers`.
     """
     inner = show_stages(model, layers)
-    outputs: Any = inner(_check_inputs(model, inputs), training=False)
+    outputs: Any = inner(check_inputs(model, inputs), training=False)
     return _as_arrays(outputs)
 
 
@@ -75,7 +75,7 @@ def read_activations(
     """
     inner: Any = show_stages(model, layers)
     for inputs in batches:
-        outputs = inner.predict_on_batch(_check_inputs(model, inputs))
+        outputs = inner.predict_on_batch(check_inputs(model, inputs))
         yield inputs, _as_arrays(outputs)
 
 
@@ -119,8 +119,26 @@ def compute_prepared(
     while isinstance(makers[id(tensor)], keras.layers.ZeroPadding2D):
         tensor = tensors_of(makers[id(tensor)], "input")[0]
     inner = keras.Model(_inputs(model), {"prepared": tensor}, name="prepared")
-    outputs: Any = inner(_check_inputs(model, inputs), training=False)
+    outputs: Any = inner(check_inputs(model, inputs), training=False)
     return _as_arrays(outputs)["prepared"]
+
+
+def check_inputs(
+    model: keras.Model, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Returns the arrays that a model reads; refuses those that do not fit.
+
+    Args:
+        model: A functional model, as `build_dual_classifier` makes it.
+        inputs: As `compute_activations` takes them.
+
+    Returns:
+        Name of each of the model's inputs to its array, in the model's order.
+    """
+    return {
+        name: _checked(name, tensor, inputs.get(name))
+        for name, tensor in _inputs(model).items()
+    }
 
 
 def first_filters(model: keras.Model) -> np.ndarray | None:
@@ -206,15 +224,6 @@ def _as_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {
         name: np.asarray(keras.ops.convert_to_numpy(values), np.float32)
         for name, values in outputs.items()
-    }
-
-
-def _check_inputs(
-    model: keras.Model, inputs: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    return {
-        name: _checked(name, tensor, inputs.get(name))
-        for name, tensor in _inputs(model).items()
     }
 
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from dualnet.models.dual import output_activation
+from dualnet.models.graph import build_above
 from dualnet.models.parts import Features, cut_at_fusion
 
 ROWS_AT_A_TIME = 1024
@@ -144,7 +145,7 @@ def split_model(model: keras.Model) -> SplitModel:
     else:
         picture = cut_at_fusion(model).picture
         meeting = [*picture.outputs, inputs["metadata"]]
-        head = keras.Model(meeting, both, name="head")
+        head = build_above(model, meeting, both, name="head")
     return SplitModel(
         picture=picture,
         head=head,

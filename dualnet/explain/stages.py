@@ -84,7 +84,7 @@ def select_stages(
     Raises:
         ConfigError: If a pattern matches no layer.
     """
-    everything = _stages(model)
+    everything = list_stages(model)
     stages = [stage for stage in everything if stage.kind != OTHER]
     if layers is None:
         return _thin(stages)
@@ -96,6 +96,28 @@ def select_stages(
         if not _match(pattern, chosen):
             raise ConfigError(_say_unmatched(pattern, stages))
     return [stage for stage in everything if stage.name in chosen]
+
+
+def list_stages(model: keras.Model) -> list[Stage]:
+    """Lists every layer once: image branch, metadata branch, then the rest.
+
+    Args:
+        model: A functional model, as `build_dual_classifier` makes it.
+
+    Returns:
+        The layers of one output, those that are no stage of their own among them.
+    """
+    consumers: dict[int, list[keras.layers.Layer]] = {}
+    for layer in model.layers:
+        for tensor in tensors_of(layer, "input"):
+            consumers.setdefault(id(tensor), []).append(layer)
+    stages = [
+        _stage(layer, consumers)
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+        and len(tensors_of(layer, "output")) == 1
+    ]
+    return sorted(stages, key=lambda stage: stage.branch)
 
 
 def _thin(stages: list[Stage]) -> list[Stage]:
@@ -136,21 +158,6 @@ def _say_unmatched(pattern: str, stages: Sequence[Stage]) -> str:
         f"'image_conv_*'. Received: {pattern!r}. {hint}"
         f"Choose from: {shown}{f' and {more} more' if more > 0 else ''}."
     )
-
-
-def _stages(model: keras.Model) -> list[Stage]:
-    """Returns every layer once, image branch, metadata branch, then the rest."""
-    consumers: dict[int, list[keras.layers.Layer]] = {}
-    for layer in model.layers:
-        for tensor in tensors_of(layer, "input"):
-            consumers.setdefault(id(tensor), []).append(layer)
-    stages = [
-        _stage(layer, consumers)
-        for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer)
-        and len(tensors_of(layer, "output")) == 1
-    ]
-    return sorted(stages, key=lambda stage: stage.branch)
 
 
 def _stage(

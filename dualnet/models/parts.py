@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from dualnet.errors import RunError
+from dualnet.models.graph import build_above
 
 Features = list[np.ndarray]
 """What pictures give to the fusion, each of shape (n, ...), in the model's precision."""
@@ -89,7 +90,8 @@ def cut_at_fusion(model: keras.Model) -> FusedParts:
         )
     meeting = _find_meeting(model, inputs)
     picture = keras.Model({"image": inputs["image"]}, meeting, name="picture")
-    rest = keras.Model([*meeting, inputs["metadata"]], model.outputs[0], name="rest")
+    met = [*meeting, inputs["metadata"]]
+    rest = build_above(model, met, model.outputs[0], name="rest")
     return FusedParts(picture=picture, rest=rest)
 
 
