@@ -8,6 +8,7 @@ RUN ?= runs/xnet
 DATA ?=
 FUZZ_FILES ?= 10000
 FUZZ_SEED ?= 0
+WORKERS ?= 2
 
 # Plain lines where no terminal listens; TensorFlow's start-up chatter is left out.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -16,7 +17,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 help:
 	@echo "make xnet      train, evaluate and look into X-Net (DATA=folder: on it; else the phantom)"
-	@echo "make test      run the tests"
+	@echo "make test      run the tests, two files at a time (WORKERS=2)"
 	@echo "make test-jax  run the tests of the core on JAX"
 	@echo "make test-torch  run the tests of training on PyTorch"
 	@echo "make test-slow run the slow tests too"
@@ -42,8 +43,12 @@ xnet: $(VENV)/.installed
 	$(BIN)/python scripts/evaluate_sample.py $(RUN)
 	$(BIN)/python scripts/visualize_activations.py $(RUN)
 
+# Each worker takes whole files, and up to 3 GB.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+QUICK := -m "not slow and not gpu and not weights"
+
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow and not gpu and not weights"
+	$(PYTEST) $(QUICK)
 
 # What touches the framework; tables and pictures know of none.
 CORE_TESTS := tests/test_batches.py tests/test_image_branch.py tests/test_dual.py \
@@ -52,7 +57,7 @@ CORE_TESTS := tests/test_batches.py tests/test_image_branch.py tests/test_dual.p
 	tests/test_jobs.py tests/test_heat_maps.py
 
 test-jax: $(VENV)/.installed-jax
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow and not gpu and not weights" $(CORE_TESTS)
+	KERAS_BACKEND=jax $(PYTEST) $(QUICK) $(CORE_TESTS)
 
 # What PyTorch is known to do: models, batches and fitting.
 TORCH_TESTS := tests/test_batches.py tests/test_dual.py tests/test_recipe.py \
@@ -60,7 +65,7 @@ TORCH_TESTS := tests/test_batches.py tests/test_dual.py tests/test_recipe.py \
 	tests/test_heat_maps.py
 
 test-torch: $(VENV)/.installed-torch
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "not slow and not gpu and not weights" $(TORCH_TESTS)
+	KERAS_BACKEND=torch $(PYTEST) $(QUICK) $(TORCH_TESTS)
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not gpu and not weights"
