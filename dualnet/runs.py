@@ -15,7 +15,7 @@ runs/<name>/
   training.html          the page to follow a training by; training.png, samples.png
   MODEL_CARD.md          the model card: written by `train`, completed by `evaluate`
   checkpoints/           where training stands, until the run is finished
-  tensorboard/  evaluation/  activations/
+  tensorboard/  evaluation/  activations/  explanations/
 """
 
 import json
@@ -171,6 +171,11 @@ class RunFolder:
     def activations(self) -> Path:
         """Pictures of the intermediate activations."""
         return self.path / "activations"
+
+    @property
+    def explanations(self) -> Path:
+        """Why the model says what it says, a folder a radiograph."""
+        return self.path / "explanations"
 
     def write_config(self, config: Config) -> None:
         """Writes `config.yaml`."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dualnet.data.metadata import FIELD_COLUMNS
 from dualnet.data.records import COLUMNS
 from dualnet.data.split import sample_patients
 from dualnet.evaluation.auditing.audit import (
@@ -89,7 +88,7 @@ def audit_run(
             predict=pictures.ask,
             draws=draws,
             references=pictures.references,
-            taught_missing=_count_missing(run),
+            taught_missing=run.taught_missing,
         )
         changes, cases = ask_counterfactuals(
             table,
@@ -127,16 +126,6 @@ def write_audit(folder: Path, audit: Audit) -> None:
     if len(audit.cases):
         write_table(folder / "counterfactuals.csv", audit.cases)
     write_json(folder / "audit.json", audit.values)
-
-
-def _count_missing(run: FinishedRun) -> dict[str, int]:
-    train = run.records[run.records["part"] == "train"]
-    if run.config.training.metadata_dropout:  # all were, in some epoch
-        return dict.fromkeys(run.encoder.fields, len(train))
-    return {
-        field: int(train[FIELD_COLUMNS[field]].isna().sum())
-        for field in run.encoder.fields
-    }
 
 
 def _probe_sources(

@@ -69,8 +69,28 @@ def make_inputs(
         pictures = [read_image(Path(row["path"]), image_size=size) for row in rows]
         inputs["image"] = np.stack(pictures)[..., np.newaxis].astype("float32")
     if modality != "image":
-        inputs["metadata"] = run.encoder.transform(_as_table(rows))
+        inputs["metadata"] = run.encoder.transform(as_table(rows))
     return inputs
+
+
+def as_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Makes a records table of rows.
+
+    Args:
+        rows: The records.
+
+    Returns:
+        One row each, the metadata columns of the types that a records table has.
+    """
+    table = pd.DataFrame(list(rows))
+    return table.astype(
+        {
+            "age_years": "float64",
+            "follow_up": "Int64",
+            "view_position": TEXT,
+            "sex": TEXT,
+        }
+    )
 
 
 def describe_record(run: FinishedRun, row: Mapping[str, Any]) -> dict[str, str]:
@@ -221,15 +241,3 @@ def _say_unread(run: FinishedRun, said: Collection[str]) -> None:
     ]
     if unread:
         logger.info("--metadata: the model does not read %s", ", ".join(unread))
-
-
-def _as_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(list(rows))
-    return table.astype(
-        {
-            "age_years": "float64",
-            "follow_up": "Int64",
-            "view_position": TEXT,
-            "sex": TEXT,
-        }
-    )

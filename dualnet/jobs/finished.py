@@ -8,7 +8,7 @@ import pandas as pd
 
 from dualnet.config import Config
 from dualnet.data.labels import target_activation, target_classes
-from dualnet.data.metadata import MetadataEncoder
+from dualnet.data.metadata import FIELD_COLUMNS, MetadataEncoder
 from dualnet.data.split import count_shared_patients
 from dualnet.errors import RunError
 from dualnet.files import sha256
@@ -63,6 +63,17 @@ class FinishedRun:
     def fitted(self) -> pd.DataFrame:
         """The radiographs that decided on the model: those of train and val."""
         return self.records[self.records["part"] != "test"].reset_index(drop=True)
+
+    @property
+    def taught_missing(self) -> dict[str, int]:
+        """Of each field it reads, how many training radiographs were without it."""
+        train = self.records[self.records["part"] == "train"]
+        if self.config.training.metadata_dropout:  # all were, in some epoch
+            return dict.fromkeys(self.encoder.fields, len(train))
+        return {
+            field: int(train[FIELD_COLUMNS[field]].isna().sum())
+            for field in self.encoder.fields
+        }
 
     @property
     def dataset(self) -> dict[str, Any]:

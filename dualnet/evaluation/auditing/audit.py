@@ -162,12 +162,15 @@ def list_patterns(fields: Sequence[str]) -> list[tuple[str, ...]]:
     return [hidden for size in sizes for hidden in combinations(fields, size)]
 
 
-def draw_references(patient_ids: np.ndarray, *, seed: int) -> np.ndarray:
-    """Draws one row each of at most `NUM_AVERAGED` patients.
+def draw_references(
+    patient_ids: np.ndarray, *, seed: int, num_patients: int = NUM_AVERAGED
+) -> np.ndarray:
+    """Draws one row each of some patients.
 
     Args:
         patient_ids: Shape (n,).
         seed: Decides which.
+        num_patients: How many at most.
 
     Returns:
         Their positions, int64, shape (k,).
@@ -175,7 +178,7 @@ def draw_references(patient_ids: np.ndarray, *, seed: int) -> np.ndarray:
     random = np.random.default_rng((seed, 1))
     order = random.permutation(len(patient_ids))
     _, first = np.unique(patient_ids[order], return_index=True)
-    return order[random.permutation(first)[:NUM_AVERAGED]]
+    return order[random.permutation(first)[:num_patients]]
 
 
 def find_donors(
