@@ -37,3 +37,12 @@ def test_without_scores_nothing_was_observed(scores) -> None:
     patients = np.arange(number).astype(str)
     present = np.zeros(number, bool)
     assert observe_near(0.5, np.array(scores), present, patients) is None
+
+
+@pytest.mark.parametrize(("patients", "counted"), [(10, 10), (150, 20), (400, 40)])
+def test_one_patient_in_ten_is_near(patients: int, counted: int) -> None:
+    scores = np.linspace(0, 1, patients)
+    names = np.arange(patients).astype(str)
+    found = observe_near(0.5, scores, np.zeros(patients, bool), names)
+    assert found is not None
+    assert found.num_patients == counted

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-NUM_NEAR = 100  # patients: a share of .3 has an interval of .21 to .40
+# One patient in ten is near, so that the nearest probabilities are near; but not fewer
+# than 20, nor more than 100: a share of .3 then has an interval of .21 to .40.
+ONE_IN = 10
+FEWEST, MOST = 20, 100
 LEVEL = 0.95
 
 
@@ -45,7 +48,7 @@ def observe_near(
     present: np.ndarray,
     patient_ids: np.ndarray,
     *,
-    num_near: int = NUM_NEAR,
+    num_near: int | None = None,
 ) -> Observed | None:
     """Counts the finding among the radiographs whose probability is nearest.
 
@@ -58,7 +61,8 @@ def observe_near(
         probabilities: Those of judged radiographs, shape (n,).
         present: Whether each has the finding, bool, shape (n,).
         patient_ids: The patient of each, shape (n,).
-        num_near: How many are counted; fewer where there are fewer patients.
+        num_near: How many are counted, fewer where there are fewer patients; none: one
+            in `ONE_IN`, from `FEWEST` to `MOST`.
 
     Returns:
         What was observed; None without a radiograph, or where a probability is NaN.
@@ -70,6 +74,8 @@ def observe_near(
         return None
     order = np.argsort(np.abs(probabilities - probability), kind="stable")
     _, first = np.unique(patient_ids[order], return_index=True)
+    if num_near is None:
+        num_near = min(MOST, max(FEWEST, len(first) // ONE_IN))
     near = order[np.sort(first)[:num_near]]
     positive = int(present[near].sum())
     interval = binomtest(positive, len(near)).proportion_ci(LEVEL, method="exact")

@@ -64,7 +64,7 @@ class SplitModel:
         picture: `{"image"}` to the list of what the record meets; None for a model of
             the record alone.
         head: That list, and the encoded metadata if the model reads them, to the list
-            of features and logits; of a model of the picture alone to logits.
+            of features and logits.
         reads_metadata: Whether it reads the record.
         activation: What makes probabilities of logits: `softmax` or `sigmoid`.
     """
@@ -112,13 +112,11 @@ class SplitModel:
     def _answer_some(self, cases: Cases) -> Answers:
         given = [*cases.pictures, *([cases.metadata] if self.reads_metadata else [])]
         # called, not predicted: to trace a graph takes longer than these few layers
-        found: Any = self.head(given if len(given) > 1 else given[0], training=False)
-        arrays = [
-            np.asarray(keras.ops.convert_to_numpy(one), np.float32)
-            for one in (found if isinstance(found, Sequence) else [found])
-        ]
-        features = arrays[0] if len(arrays) > 1 else cases.pictures[0]
-        return Answers(features=features, logits=arrays[-1])
+        found: Any = self.head(given, training=False)
+        features, logits = (
+            np.asarray(keras.ops.convert_to_numpy(one), np.float32) for one in found
+        )
+        return Answers(features=features, logits=logits)
 
 
 def split_model(model: keras.Model) -> SplitModel:
@@ -137,18 +135,18 @@ def split_model(model: keras.Model) -> SplitModel:
     inputs = {tensor.name: tensor for tensor in model.inputs}
     logits = model.get_layer("logits")
     both: Any = [logits.input, logits.output]
+    picture = None
     if "metadata" not in inputs:
         picture = keras.Model(inputs, logits.input, name="picture")
-        head = keras.Model(logits.input, logits.output, name="head")
+        meeting = [logits.input]
     elif "image" not in inputs:
-        picture, head = None, keras.Model(inputs["metadata"], both, name="head")
+        meeting = [inputs["metadata"]]
     else:
         picture = cut_at_fusion(model).picture
         meeting = [*picture.outputs, inputs["metadata"]]
-        head = build_above(model, meeting, both, name="head")
     return SplitModel(
         picture=picture,
-        head=head,
+        head=build_above(model, meeting, both, name="head"),
         reads_metadata="metadata" in inputs,
         activation=output_activation(model),
     )
