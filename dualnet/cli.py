@@ -20,6 +20,7 @@ from dualnet.commands.datasets import (
     phantom,
     prepare,
 )
+from dualnet.commands.explaining import explain
 from dualnet.commands.judging import compare, evaluate, judge
 from dualnet.commands.models import train, visualize
 from dualnet.errors import DualNetError
@@ -59,6 +60,7 @@ COMMANDS = (
     judge,
     compare,
     visualize,
+    explain,
 )
 for _command in COMMANDS:
     app.command()(_command)
