@@ -68,3 +68,19 @@ def describe_rows(values: Mapping[str, Any]) -> str:
     """
     images = number_of(values["num_images"], "radiograph")
     return f"{images} of {number_of(values['num_patients'], 'patient')}"
+
+
+def of_phantom(values: Mapping[str, Any]) -> str:
+    """Says if radiographs are a phantom's, to be set behind their number.
+
+    Args:
+        values: With `phantom`: whether they are drawn.
+
+    Returns:
+        Words after a comma, or nothing.
+
+    Example:
+        >>> of_phantom({"phantom": True}), of_phantom({"phantom": False})
+        (', of a phantom', '')
+    """
+    return ", of a phantom" if values["phantom"] else ""
