@@ -22,7 +22,7 @@ from dualnet.commands.datasets import (
 )
 from dualnet.commands.explaining import explain
 from dualnet.commands.judging import compare, evaluate, judge
-from dualnet.commands.models import train, visualize
+from dualnet.commands.models import embedding, train, visualize
 from dualnet.errors import DualNetError
 
 app = typer.Typer(
@@ -61,6 +61,7 @@ COMMANDS = (
     compare,
     visualize,
     explain,
+    embedding,
 )
 for _command in COMMANDS:
     app.command()(_command)

@@ -205,6 +205,7 @@ def test_a_failure_of_ours_gets_one_line_and_1(
         "evaluate",
         "visualize",
         "explain",
+        "embedding",
     ],
 )
 def test_help_loads_no_framework(command: str) -> None:
@@ -232,7 +233,7 @@ def test_help_names_each_command_in_a_whole_sentence(
 ) -> None:
     assert main(["--help"]) == 0
     listed = capsys.readouterr().out.partition("Commands:\n")[2].strip().splitlines()
-    assert len(listed) == 11
+    assert len(listed) == 12
     for line in listed:
         assert line.endswith(".")
         assert "..." not in line

@@ -11,6 +11,7 @@ from dualnet.options import (
     ConfigFile,
     Data,
     Format,
+    Join,
     Mapping,
     Overrides,
     Pictures,
@@ -154,3 +155,35 @@ def visualize(  # noqa: PLR0913 - one argument an option
         out=out,
     )
     typer.echo(f"activations: {folder / 'index.html'}")
+
+
+def embedding(
+    run: Run,
+    part: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    sample: Annotated[
+        int, typer.Option(min=1, help="Draw patients: about so many pictures.")
+    ] = 1000,
+    method: Annotated[str, typer.Option(help="Of the map: tsne or pca.")] = "tsne",
+    join: Join = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Decides what is drawn; none: the run's.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; none: RUN/embedding.")
+    ] = None,
+) -> None:
+    """Map a model's features; ask its layers what they know."""
+    load_framework()
+    from dualnet.jobs.embedding import map_embedding
+
+    folder = map_embedding(
+        run,
+        part=part,
+        sample=sample,
+        method=method,
+        joins=join or (),
+        seed=seed,
+        out=out,
+    )
+    typer.echo((folder / "probes.txt").read_text("utf-8").rstrip())
+    typer.echo(f"embedding: {folder}")
