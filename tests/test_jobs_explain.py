@@ -36,6 +36,7 @@ def run(small_phantom: Path, folder: Path) -> Path:
         folder / "cache",
         *SMALL,
         "model.metadata_fields=[age, follow_up, view, sex]",
+        "training.halves_first=false",
     )
     train_run(config, folder / "fused")
     write_predictions(folder / "fused", folder / "cache")
@@ -75,13 +76,14 @@ def make_half(run: Path, folder: Path, modality: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def _undrawn_pages(request: pytest.FixtureRequest, monkeypatch) -> None:
-    """Explanations without their page, which costs as much as all the rest.
+    """Explanations without heat map and page, which cost more than all the rest.
 
     But for those of fixtures of a module.
     """
     if "drawn" not in request.fixturenames:
-        page = "dualnet.jobs.explain.write_explanation_page"
-        monkeypatch.setattr(page, lambda *_, **__: None)
+        room = "dualnet.jobs.explain"
+        monkeypatch.setattr(f"{room}.explain_picture", lambda *_, **__: ({}, None))
+        monkeypatch.setattr(f"{room}.write_explanation_page", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +274,7 @@ def test_a_model_of_the_picture_alone_has_one_player(run: Path, tmp_path: Path) 
         ({"metadata": "age=old"}, "`age` must be a number"),
     ],
 )
+@pytest.mark.usefixtures("drawn")
 def test_what_the_model_lacks_is_one_line(run: Path, options, said: str) -> None:
     before = {file.name for file in (run / "explanations").rglob("*")}
     with pytest.raises(ConfigError, match=said):
@@ -286,6 +289,7 @@ def test_a_file_that_is_no_picture_is_one_line(run: Path, tmp_path: Path) -> Non
         explain_run(run, image=file)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_command_says_where_the_page_lies(
     run: Path, boxed: pd.Series, tmp_path: Path, capsys
 ) -> None:
