@@ -289,6 +289,50 @@ def test_a_file_that_is_no_picture_is_one_line(run: Path, tmp_path: Path) -> Non
         explain_run(run, image=file)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--score", "--finding", "Mass"], "must stand without --image, --image-id"),
+        (["--sample", "5"], "must be there for --sample"),
+        (["--method", "grad_cam", "--method", "occlusion"], "--method twice"),
+    ],
+)
+def test_the_two_modes_do_not_mix(run: Path, words, said: str, capsys) -> None:
+    assert main(["explain", str(run), *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_scores_are_asked_for_with_what_is_given(
+    run: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    asked = {}
+
+    def score(path: Path, **options: object) -> Path:
+        asked.update(options, path=path)
+        (tmp_path / "scores.txt").write_text("Maps point.\n")
+        return tmp_path
+
+    monkeypatch.setattr("dualnet.jobs.explanation_scores.score_explanations", score)
+    words = [
+        "--score",
+        "--method",
+        "grad_cam",
+        "--method",
+        "occlusion",
+        "--sample",
+        "9",
+    ]
+    assert main(["explain", str(run), *words]) == 0
+    assert asked == {
+        "path": run,
+        "methods": ["grad_cam", "occlusion"],
+        "sample": 9,
+        "layer": None,
+        "out": None,
+    }
+    assert capsys.readouterr().out == f"Maps point.\nscores: {tmp_path}\n"
+
+
 @pytest.mark.usefixtures("drawn")
 def test_the_command_says_where_the_page_lies(
     run: Path, boxed: pd.Series, tmp_path: Path, capsys
