@@ -57,11 +57,11 @@ def texts(axes) -> list[str]:
 
 def test_rows_share_one_scale_and_a_difference_has_its_own(maps: StageRows) -> None:
     figure = plot_map_rows(maps)
-    grid, activation, difference = figure.axes
+    grid, difference, activation = figure.axes
     assert len(grid.images) == 3 * (1 + 8)
     shown = maps.activations[..., maps.channels]
     assert activation.get_ylim() == pytest.approx(np.percentile(shown[:2], (1, 99)))
-    limit = np.abs(shown[2]).max()
+    limit = np.percentile(np.abs(shown[2]), 99)
     assert difference.get_ylim() == pytest.approx((-limit, limit))
     first = texts(grid)
     assert first[0] == "first.png"
@@ -132,6 +132,27 @@ def test_a_page_of_rows_fetches_nothing_and_has_all_maps(
     assert "Not a medical device" in seen.words
     assert "7 d +.50" in seen.words
     assert len(seen.scripts) == 1
+
+
+def test_one_picture_may_stand_for_all_rows(maps: StageRows) -> None:
+    alone = replace(maps, images=np.full((1, 8, 8), 100.0), difference=False)
+    grid = plot_map_rows(alone).axes[0]
+    assert len(grid.images) == 1 + 3 * 8
+    curves = StageCurves(
+        epochs=[1, 2, 3], distances={"image_conv_1": np.ones(3)}, dead={}
+    )
+    seen = Page(render_row_page(replace(make_row_page(alone), curves=curves)))
+    named = {
+        one["data-radiograph"] for _, one in seen.elements if "data-radiograph" in one
+    }
+    assert named == {"row-0"}
+    assert "in every row" in seen.words
+    drawn = [
+        one
+        for tag, one in seen.elements
+        if tag == "img" and "epoch by" in (one["alt"] or "")
+    ]
+    assert len(drawn) == 1
 
 
 def test_rows_of_a_record_alone_need_no_picture(units: StageRows) -> None:

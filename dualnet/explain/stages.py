@@ -45,7 +45,7 @@ MAPS = ("convolution", "pooling", "sum", "concatenation")
 NAMED_KINDS = ("fusion", "logits", "probabilities")  # the model contract's own names
 OTHER = "other"
 MANY_STAGES = 24  # of the image branch; a page of more is not looked through
-MANY_NAMES = 40  # in one message; DenseNet-121 has 300
+MANY_NAMES = 20  # in one message; DenseNet-121 has 300
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ def draw_one_a_patient(table: pd.DataFrame, *, most: int, seed: int) -> pd.DataF
             "%s of %s looked at: one of each of %s",
             f"{len(drawn):,}",
             number_of(len(table), "radiograph"),
-            number_of(len(drawn), "patient")
-            + (f" of {num_patients:,}" if len(drawn) < num_patients else ""),
+            (f"{len(drawn):,} of " if len(drawn) < num_patients else "")
+            + number_of(num_patients, "patient"),
         )
     return drawn.sort_index().reset_index(drop=True)
 

@@ -17,6 +17,7 @@ from dualnet.jobs.visualize_rows import (
     as_map_rows,
     name_model,
     name_units,
+    say_dead,
     tell_classes,
 )
 from dualnet.plots.activation_rows import StageRows
@@ -85,7 +86,7 @@ def compare_classes(
                     channel: f"d {format_number(float(size), sign=True, digits=2)}"
                     for channel, size in enumerate(effects.sizes)
                 },
-                note=_describe(effects, int(found.dead[name].sum())),
+                note=_describe(effects) + say_dead(kind, found.dead[name]),
                 unit_names=name_units(run, kind),
                 difference=True,
             )
@@ -97,17 +98,24 @@ def compare_classes(
         labels=[*labels, "difference"],
         images=images,
         stages=stages,
-        tables=[tell_classes(run, found.means[PROBABILITIES], labels)],
+        tables=[
+            tell_classes(
+                run,
+                found.means[PROBABILITIES],
+                labels,
+                caption="Mean probabilities",
+            )
+        ],
     )
 
 
-def _describe(effects: Effects, num_dead: int) -> str:
+def _describe(effects: Effects) -> str:
     count = len(effects.sizes)
     beyond = int((np.abs(effects.sizes) > effects.chance).sum())
     return (
         "d: difference of a channel's means in standard deviations; "
         f"{beyond} of {count} channels beyond {format_number(effects.chance, digits=2)}, "
-        f"which the greatest reaches in 5 % of shuffles; {num_dead} dead in all pictures"
+        "which the greatest reaches in 5 % of shuffles"
     )
 
 
@@ -129,7 +137,16 @@ def _draw_classes(
     seed = run.config.seed
     asked = draw_one_a_patient(table[members.positive], most=most, seed=seed)
     others = table[members.negative]
-    others = others[~others["patient_id"].isin(asked["patient_id"])]
+    shared = others["patient_id"].isin(asked["patient_id"])
+    if shared.any():
+        logger.info(
+            "%s of %s of %s left out: their patient has %s on another one",
+            f"{int(shared.sum()):,}",
+            number_of(len(others), "radiograph"),
+            other,
+            finding,
+        )
+    others = others[~shared]
     if others.empty:
         raise RecordError(
             f"--against: a patient must have it and not {finding}. Received: none of "

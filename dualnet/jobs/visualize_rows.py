@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_PICTURES = 8  # rows that a person can still compare
 PROBABILITIES = "probabilities"  # the page has their table
+SCORES = ("logits", PROBABILITIES)  # by name and by kind
 
 
 def compare_pictures(
@@ -91,9 +92,7 @@ def compare_epochs(
         )
     labels = [f"epoch {epoch}" for epoch in epochs]
     activations = _join(found)
-    images = None
-    if "image" in inputs:
-        images = np.repeat(inputs["image"][..., 0], len(epochs), axis=0)
+    images = inputs["image"][..., 0] if "image" in inputs else None
     half = f"The {stage} half alone, as it was fitted. "
     return RowPage(
         title=f"Activations of {row['image_id']} over the epochs",
@@ -108,7 +107,11 @@ def compare_epochs(
 
 
 def tell_classes(
-    run: FinishedRun, probabilities: np.ndarray, labels: Sequence[str]
+    run: FinishedRun,
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    *,
+    caption: str = "Probabilities",
 ) -> Table:
     """Returns the table of probabilities, the likeliest class first.
 
@@ -116,10 +119,11 @@ def tell_classes(
         run: Whose classes they are.
         probabilities: Shape (rows, classes).
         labels: What each row is.
+        caption: What they are.
     """
     order = np.argsort(-probabilities.max(axis=0), kind="stable")
     return Table(
-        caption="Probabilities",
+        caption=caption,
         head=["class", *labels],
         rows=[
             [
@@ -148,8 +152,28 @@ def name_units(run: FinishedRun, kind: str) -> Sequence[str]:
         run: Whose classes they are.
         kind: The stage's.
     """
-    named = kind in {"logits", PROBABILITIES}
+    named = kind in SCORES
     return [display_name(name) for name in run.answered] if named else ()
+
+
+def say_dead(
+    kind: str, dead: np.ndarray, rows: Sequence[np.ndarray] | np.ndarray = ()
+) -> str:
+    """Says how many channels are dead; nothing of scores, which may all be below 0.
+
+    Args:
+        kind: The stage's.
+        dead: Whether each channel is dead in all inputs, bool, shape (channels,).
+        rows: Activations of each input, to be counted alone too.
+
+    Returns:
+        Words that follow others.
+    """
+    if kind in SCORES:
+        return ""
+    alone = ", ".join(str(compute_statistics(one).num_dead) for one in rows)
+    counted = f"; row by row {alone}" if alone else ""
+    return f"; {int(dead.sum())} of {len(dead)} channels dead in all{counted}"
 
 
 def as_map_rows(values: np.ndarray) -> np.ndarray:
@@ -173,7 +197,6 @@ def _make_stages(
     for name, given in activations.items():
         values = as_map_rows(given)
         statistics = compute_statistics(values)
-        dead = [compute_statistics(one).num_dead for one in values]
         stages.append(
             StageRows(
                 name=name,
@@ -182,8 +205,8 @@ def _make_stages(
                 labels=labels,
                 images=images if values.ndim == 4 else None,
                 order=statistics.order.tolist(),
-                note=f"{statistics.num_dead} of {statistics.num_channels} channels dead "
-                f"in all rows; row by row {', '.join(map(str, dead))}",
+                note="most active first"
+                + say_dead(kinds[name], statistics.dead, values),
                 unit_names=name_units(run, kinds[name]),
             )
         )
@@ -201,7 +224,9 @@ def _make_curves(
         distances[name] = np.array(
             [np.linalg.norm(one - last) / size for one in values]
         )
-        dead[name] = np.array([compute_statistics(one).dead.mean() for one in values])
+        if name not in SCORES:  # they may all be below 0
+            shares = [compute_statistics(one).dead.mean() for one in values]
+            dead[name] = np.array(shares)
     return StageCurves(epochs=epochs, distances=distances, dead=dead)
 
 

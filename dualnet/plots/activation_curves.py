@@ -49,9 +49,11 @@ def plot_stage_curves(curves: StageCurves) -> Figure:
     )
     left, right = figure.subplots(1, 2)
     panels = ((left, curves.distances), (right, curves.dead))
+    names = list(curves.distances)
     for axes, values in panels:
-        for number, (name, line) in enumerate(values.items()):
-            shade = 0.9 * number / max(1, len(values) - 1)
+        for name, line in values.items():
+            number = names.index(name)
+            shade = 0.9 * number / max(1, len(names) - 1)
             axes.plot(
                 curves.epochs,
                 line,

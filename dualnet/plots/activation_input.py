@@ -34,7 +34,7 @@ def plot_input(
             (prepared[..., channel], _name(prepared, channel), "value")
             for channel in range(prepared.shape[-1])
         ]
-    figure = new_figure(12, 12.6 / len(shown) + 0.6)
+    figure = new_figure(12, 11.2 / len(shown) + 0.9)
     set_title(figure, "Input and preprocessing", "")
     for axes, (values, title, unit) in zip(
         figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True

@@ -62,7 +62,7 @@ class StagePatches:
             f"{len(self.channels)} of {self.num_channels} channels, strongest answer "
             f"first; {self.num_dead} dead in all of "
             f"{number_of(self.num_pictures, 'radiograph')}, one a patient; "
-            f"a unit sees {seen}"
+            f"a unit sees {seen}; blue lies outside the picture"
         )
 
 

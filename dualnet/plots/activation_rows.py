@@ -28,6 +28,8 @@ from dualnet.plots.embed import span_bars
 from dualnet.plots.style import METADATA_ONLY, MODEL, new_figure, styled
 
 ROW_LABEL = 0.34  # room above each row for two lines, in widths of a map
+BARS = {False: 10.9, True: 9.8}  # inches beside the colour bar, or two of them
+HIGH_PERCENTILE = 99  # of absolute differences: a border would wash the rest out
 ROW_CHANNELS = 8  # columns that a person can still compare
 
 
@@ -40,8 +42,8 @@ class StageRows:
         kind: What it is, in words.
         activations: Shape (rows, height, width, channels) or (rows, units).
         labels: What each row is.
-        images: The pictures of the rows, gray values, shape (rows, size, size); None
-            leaves them out.
+        images: The pictures of the rows, gray values, shape (rows, size, size), or one
+            for all, shape (1, size, size); None leaves them out.
         order: The channels, the one to be looked at first before the others; none: the
             most active first.
         notes: Of a channel, what is written beside its number.
@@ -107,12 +109,13 @@ class StageRows:
 
 
 def about_zero(values: np.ndarray) -> tuple[float, float]:
-    """Returns the ends of a scale that is symmetric about 0.
+    """Returns the ends of a scale that is symmetric about 0, by a percentile.
 
     Args:
         values: What is drawn on it.
     """
-    limit = symmetric_limit(values)
+    limit = float(np.percentile(np.abs(values), HIGH_PERCENTILE))
+    limit = limit or symmetric_limit(values)
     return -limit, limit
 
 
@@ -129,7 +132,8 @@ def plot_map_rows(stage: StageRows) -> Figure:
     height, width = stage.activations.shape[1:3]
     side, first = height / width, 1 if stage.images is not None else 0
     columns, step = first + len(stage.channels), side + ROW_LABEL
-    figure = new_figure(12, min(1.5, 10.4 / columns) * step * stage.num_rows + 1.6)
+    tile = BARS[stage.difference] / (columns * (1 + GAP))
+    figure = new_figure(12, min(2.0, tile) * step * stage.num_rows + 1.1)
     axes = figure.subplots()
     set_title(
         figure,
@@ -139,7 +143,7 @@ def plot_map_rows(stage: StageRows) -> Figure:
     for row, label in enumerate(stage.labels):
         top = row * step + ROW_LABEL
         _write(axes, "\n".join(textwrap.wrap(label, 19)[:2]), 0, top)
-        if stage.images is not None:
+        if stage.images is not None and row < len(stage.images):
             gray = Normalize(*stage.image_scale(row))
             draw_tile(axes, stage.images[row], (0, top), side, gray, "gray")
         scale = Normalize(*stage.scale(row))
@@ -205,11 +209,11 @@ def name_channel(stage: StageRows, channel: int) -> str:
 
 
 def _add_colour_bars(figure: Figure, axes: Axes, stage: StageRows) -> None:
-    scale = Normalize(*stage.scale(0))
-    add_colour_bar(figure, axes, scale, FEATURE_MAP, "activation")
-    if stage.difference:
+    if stage.difference:  # first: the one after it is drawn nearer
         scale = Normalize(*stage.scale(stage.num_rows - 1))
         add_colour_bar(figure, axes, scale, SIGNED, "difference")
+    scale = Normalize(*stage.scale(0))
+    add_colour_bar(figure, axes, scale, FEATURE_MAP, "activation")
 
 
 def _write(axes: Axes, text: str, left: float, top: float) -> None:

@@ -279,7 +279,9 @@ def _view_row(stage: StageRows, row: int) -> dict[str, Any]:
         for values in [stage.activations[row, ..., channel]]
     ]
     scale = f"scale-{stage.name}-{1 if difference else 0}"
-    return {"label": label, "maps": maps, "scale": scale, "radiograph": f"row-{row}"}
+    one_for_all = stage.images is not None and len(stage.images) == 1
+    radiograph = f"row-{0 if one_for_all else row}"
+    return {"label": label, "maps": maps, "scale": scale, "radiograph": radiograph}
 
 
 def _view_scales(stage: StageRows) -> list[dict[str, Any]]:

@@ -4,8 +4,10 @@ Every value of one stage is drawn on one colour scale, so maps of a stage compar
 colour maps are perceptually uniform and lighter means more, in gray too.
 """
 
+import textwrap
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -19,6 +21,8 @@ FEATURE_MAP = "inferno"  # perceptually uniform, black is little, light is much
 SIGNED = "RdBu_r"  # white is zero
 MAX_CHANNELS = 32
 GAP = 0.08  # between two maps, in widths of a map
+LETTERS = 10  # of a title, in an inch
+OUTSIDE = "#9EC5E8"  # of what lies outside a picture
 LABEL = 0.24  # room above a map for its channel's number, in widths of a map
 
 
@@ -142,8 +146,9 @@ def symmetric_limit(filters: np.ndarray) -> float:
 
 
 def set_title(figure: Figure, title: str, note: str) -> None:
-    """Writes a figure's title to the left, and a line below it unless it is empty."""
-    text = f"{title}\n{note}" if note else title
+    """Writes a figure's title to the left, and lines below it unless it is empty."""
+    width = int(LETTERS * figure.get_figwidth())
+    text = "\n".join([title, *textwrap.wrap(note, width)])
     figure.suptitle(text, x=0.005, ha="left", fontsize=12, linespacing=1.4)
 
 
@@ -195,7 +200,7 @@ def draw_tile(
 
     Args:
         axes: The panel.
-        values: The picture, shape (height, width).
+        values: The picture, shape (height, width); what is masked lies outside it.
         place: Its left and upper end.
         side: Its height.
         scale: Ends of the colours.
@@ -204,7 +209,7 @@ def draw_tile(
     left, top = place
     picture = axes.imshow(
         values,
-        cmap=colours,
+        cmap=mpl.colormaps[colours].with_extremes(bad=OUTSIDE),
         norm=scale,
         extent=(left, left + 1, top + side, top),
         interpolation="nearest" if max(values.shape) <= 128 else "auto",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dualnet.plots.activation_curves import StageCurves, plot_stage_curves
 from dualnet.plots.activation_rows import (
@@ -15,8 +16,9 @@ from dualnet.plots.activation_rows import (
     plot_unit_rows,
 )
 from dualnet.plots.activation_views import render_stage_page, view_rows
-from dualnet.plots.embed import embed_gray, embed_map
+from dualnet.plots.embed import COLORS, embed_figure, embed_gray, embed_map
 from dualnet.plots.pages import write_stage_page
+from dualnet.plots.style import render_figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ class RowPage:
         lead: How, and of which model.
         labels: What each row is.
         stages: The stages, each with the same rows.
-        images: The pictures of the rows, gray values, shape (rows, size, size); None
-            for a model of the metadata alone.
+        images: The pictures of the rows, gray values, shape (rows, size, size), or one
+            for all, shape (1, size, size); None for a model of the metadata alone.
         tables: What is known of the rows.
         curves: How the stages go from row to row; None where the rows have no order.
     """
@@ -99,18 +101,31 @@ def render_row_page(page: RowPage) -> str:
         lead=page.lead,
         links=[("rows", "rows"), *((one.name, one.name) for one in page.stages)],
         page=page,
-        pictures=_embed_images(page),
+        pictures=_view_images(page),
+        curves=None if page.curves is None else _embed_curves(page.curves),
         stages=[view_rows(stage) for stage in page.stages],
     )
 
 
-def _embed_images(page: RowPage) -> list[str]:
+def _embed_curves(curves: StageCurves) -> str:
+    picture = Image.fromarray(render_figure(plot_stage_curves(curves)))
+    return embed_figure(picture.quantize(COLORS, dither=Image.Dither.NONE))
+
+
+def _view_images(page: RowPage) -> list[dict[str, str]]:
     if page.images is None:
         return []
-    pictures = [
-        embed_gray(image.clip(0, 255).round().astype(np.uint8)) for image in page.images
+    labels = page.labels if len(page.images) > 1 else ["in every row"]
+    views = [
+        {
+            "picture": embed_gray(image.clip(0, 255).round().astype(np.uint8)),
+            "text": label,
+        }
+        for image, label in zip(page.images, labels, strict=True)
     ]
     if any(stage.difference for stage in page.stages):
         last = page.images[-1]
-        pictures[-1] = embed_map(last, *about_zero(last), "gray")
-    return pictures
+        low, high = about_zero(last)
+        text = f"{page.labels[-1]}: black {low:.3g}, middle gray 0, white {high:.3g}"
+        views[-1] = {"picture": embed_map(last, low, high, "gray"), "text": text}
+    return views
