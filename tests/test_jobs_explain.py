@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from run_cases import configure
 from dualnet.cli import main
 from dualnet.data.cache import open_cache
 from dualnet.errors import ConfigError, ImageError
+from dualnet.explain.boxes import read_boxes
 from dualnet.jobs import training_cases
 from dualnet.jobs.explain import explain_run, read_judged
+from dualnet.jobs.explained_picture import read_verdict
 from dualnet.jobs.finished import read_run
 from dualnet.jobs.predicting import predict_rows
 from dualnet.jobs.train import train_run
@@ -80,7 +83,7 @@ def _undrawn_pages(request: pytest.FixtureRequest, monkeypatch) -> None:
 
     But for those of fixtures of a module.
     """
-    if "drawn" not in request.fixturenames:
+    if not {"drawn", "real_data"} & set(request.fixturenames):
         room = "dualnet.jobs.explain"
         monkeypatch.setattr(f"{room}.explain_picture", lambda *_, **__: ({}, None))
         monkeypatch.setattr(f"{room}.write_explanation_page", lambda *_, **__: None)
@@ -331,6 +334,47 @@ def test_scores_are_asked_for_with_what_is_given(
         "out": None,
     }
     assert capsys.readouterr().out == f"Maps point.\nscores: {tmp_path}\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "verdict"), [("hires_cam", "Maps point."), ("grad_cam", None)]
+)
+def test_the_verdict_is_that_of_the_method(
+    run: Path, tmp_path: Path, method: str, verdict: str | None
+) -> None:
+    finished = read_run(run)
+    scored = replace(finished, folder=RunFolder(tmp_path))
+    assert read_verdict(scored, method) is None
+    scores = {"methods": {"hires_cam": {}, "grad_cam": {}}, "verdict": ["Maps point."]}
+    file = tmp_path / "explanation_scores" / "scores.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(scores))
+    assert read_verdict(scored, method) == verdict
+
+
+@pytest.mark.real_data
+def test_a_real_radiograph_is_explained_with_its_box(
+    real_data: Path, tmp_path: Path
+) -> None:
+    config = configure(
+        real_data / "nih",
+        tmp_path / "cache",
+        *SMALL,
+        "data.sample=300",
+        "training.halves_first=false",
+    )
+    train_run(config, tmp_path / "run")
+    boxes = read_boxes(real_data / "nih" / "BBox_List_2017.csv")
+    records = read_run(tmp_path / "run").records
+    box = boxes[boxes["image_id"].isin(records["image_id"])].iloc[0]
+    values = read(
+        explain_run(tmp_path / "run", image_id=box["image_id"], finding=box["finding"])
+    )
+    told = values["shares"]["log_odds"]
+    total = sum(one["share"] for one in told["players"])
+    assert total == pytest.approx(told["to"] - told["from"], abs=1e-9)
+    assert box["finding"] in {one["finding"] for one in values["picture"]["boxes"]}
+    assert not values["dataset"]["phantom"]
 
 
 @pytest.mark.usefixtures("drawn")

@@ -79,6 +79,7 @@ def values() -> dict[str, Any]:
                     "height": 0.25,
                 }
             ],
+            "verdict": "Maps point where findings are.",
             "inside": {"pointing": 1.0, "energy": 0.6, "area": 0.125},
         },
         "shares": {
@@ -234,6 +235,7 @@ def test_the_page_holds_its_figures_and_fetches_nothing(
     assert "Not a medical device" in page.words
     assert "Compared with 1,000 of 2,000 radiographs" in page.words
     assert "00000001_000.png .50" in page.words
+    assert "scored: Maps point where findings are." in page.words
     images = [found for tag, found in page.elements if tag == "img"]
     assert all(found["alt"] for found in images)
 

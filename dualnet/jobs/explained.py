@@ -252,7 +252,7 @@ def _describe_values(
             said = ", ".join(f"{share:.0%} {one}" for one, share in counts.items())
         else:
             known = column.dropna().astype("float64")
-            said = f"mean {known.mean():.0f}" if len(known) else "unknown"
+            said = f"mean {known.mean():.1f}" if len(known) else "unknown"
         told[field] = {"value": _shorten(value), "reference": said}
     return told
 

@@ -1,5 +1,6 @@
 """What an explanation says of the picture: its heat map, and the boxes where known."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from dualnet.explain.heat_maps import compute_heat_maps, enlarge_maps
 from dualnet.explain.localisation import score_maps
 from dualnet.jobs.boxes import find_run_boxes
 from dualnet.jobs.chosen import Row
+from dualnet.jobs.explanation_scores import FOLDER
 from dualnet.jobs.finished import FinishedRun
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def explain_picture(
         Plain values: `method`, `layer`, `shape`, `lowest` and `highest` of the map as it
         was computed; `boxes`, in shares of the picture; and where one is of this
         class, `inside`: whether the highest point is in it (`pointing`), its share of
-        what is above 0 (`energy`) and of the picture (`area`). And the map at the
+        what is above 0 (`energy`) and of the picture (`area`); `verdict`, what scores
+        of such maps have shown, or None where there are none. And the map at the
         picture's size, float32, shape (size, size).
     """
     maps = compute_heat_maps(
@@ -71,9 +74,29 @@ def explain_picture(
             for box in boxes.to_dict("records")
         ],
     }
+    described["verdict"] = read_verdict(run, maps.method)
     if name in set(boxes["finding"]):
         described["inside"] = _score(enlarged, boxes, row, name)
     return described, enlarged[0]
+
+
+def read_verdict(run: FinishedRun, method: str) -> str | None:
+    """Reads what scores of a run's heat maps have shown.
+
+    Args:
+        run: The run.
+        method: How the maps are made.
+
+    Returns:
+        The verdict; None where there is none, or it is on another method.
+    """
+    try:
+        text = (run.folder.path / FOLDER / "scores.json").read_text("utf-8")
+        scores = json.loads(text)
+        first = next(iter(scores["methods"]))  # the verdict is on it
+        return str(scores["verdict"][0]) if first == method else None
+    except (OSError, ValueError, LookupError, TypeError, StopIteration):
+        return None  # not scored yet, or no longer as it was written
 
 
 def _read_own_boxes(run: FinishedRun, row: Row) -> pd.DataFrame:

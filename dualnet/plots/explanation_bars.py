@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import expit, logit
 
+from dualnet.explain.shapley import PICTURE
 from dualnet.plots.activations import set_title
 from dualnet.plots.forest import name_rows
 from dualnet.plots.style import (
@@ -91,7 +92,7 @@ def plot_shares(shares: Mapping[str, Any], finding: str) -> Figure:
     number = number_of(shares["reference"]["num_patients"], "training patient")
     set_title(
         figure,
-        f"{display_name(finding)}   shares of picture and record",
+        f"{display_name(finding)}   {_name_shares(players)}",
         f"from the mean of {number} to this radiograph; 95 % intervals by patient",
     )
     axes = figure.subplots()
@@ -141,6 +142,15 @@ def plot_shares(shares: Mapping[str, Any], finding: str) -> Figure:
     return figure
 
 
+def _name_shares(players: Sequence[Mapping[str, Any]]) -> str:
+    names = {one["player"] for one in players}
+    if names == {PICTURE}:
+        return "share of the picture"
+    return (
+        "shares of picture and record" if PICTURE in names else "shares of the record"
+    )
+
+
 def sort_classes(values: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Returns names and probabilities of the classes, the likeliest first."""
     return sorted(
@@ -156,7 +166,7 @@ def sort_players(players: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
 def name_player(player: Mapping[str, Any]) -> str:
     """Returns a player and what it is, as in `age 57`."""
     name = player["player"]
-    return name if name == "picture" else f"{FIELDS[name]} {player['value']}"
+    return name if name == PICTURE else f"{FIELDS[name]} {player['value']}"
 
 
 def format_share(player: Mapping[str, Any], *, digits: int = 2) -> str:
@@ -187,8 +197,8 @@ def _draw_observed(axes: Any, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> 
             color="#555555",
             linewidth=2.2,
             zorder=1,
-            label="share that has it among the test patients with the nearest\n"
-            f"probabilities (at most {seen['num_patients']}), 95 % interval",
+            label=f"share that has it among the {seen['num_patients']} test patients "
+            "with the\nnearest probabilities, 95 % interval",
         )
         axes.plot(seen["share"], row, marker="|", color="#222222", markersize=11)
     return drawn
