@@ -189,6 +189,17 @@ def test_the_sanity_check_is_failed_by_a_map_that_survives(scored: Path) -> None
     assert any("hires_cam fails the sanity" in line for line in say_scores(values))
 
 
+def test_what_has_no_map_is_counted(scored: Path) -> None:
+    values = read(scored)
+    block = values["methods"]["hires_cam"]
+    block["num_empty"] = block["other_patient"]["num_without"] = 0
+    quiet = say_scores(values)
+    block["num_empty"], block["other_patient"]["num_without"] = 1, 3
+    new = [line for line in say_scores(values) if line not in quiet]
+    assert new[0].startswith("1 map of hires_cam with nothing above 0")
+    assert new[1].startswith("For 3 boxed findings no other patient's map of hires_cam")
+
+
 def test_the_verdict_says_whether_the_model_reads_what_is_shown(scored: Path) -> None:
     values = read(scored)
     found = values["methods"]["hires_cam"]["faithfulness"]

@@ -99,10 +99,10 @@ def test_another_map_is_of_the_same_finding_in_another_patient() -> None:
     assert (patients[others] != patients).all()
 
 
-def test_a_patient_with_most_maps_of_a_finding_leaves_none() -> None:
-    findings = ["Mass", "Mass", "Mass", "Nodule", "Nodule"]
-    patients = np.array(["a", "a", "b", "a", "b"])
-    assert find_other_maps(findings, patients).tolist() == [-1, -1, -1, 4, 3]
+def test_a_patient_with_most_maps_of_a_finding_takes_the_others_in_turn() -> None:
+    findings = ["Mass", "Mass", "Mass", "Mass", "Mass", "Hernia", "Hernia"]
+    patients = np.array(["a", "a", "a", "b", "c", "d", "d"])
+    assert find_other_maps(findings, patients).tolist() == [3, 4, 3, 4, 0, -1, -1]
 
 
 def test_patients_are_drawn_whole() -> None:

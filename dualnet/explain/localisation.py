@@ -149,15 +149,16 @@ def find_other_maps(
     """Finds for each map one of the same finding in another patient.
 
     The maps of a finding are laid in a circle, patient by patient; each takes the one
-    that lies as many places on as the largest patient has maps.
+    that lies as many places on as the largest patient has maps. Where one patient has
+    more than half of them, the others' are taken in turn, some of them several times.
 
     Args:
         findings: The finding of each map, shape (n,).
         patient_ids: The patient of each, shape (n,).
 
     Returns:
-        The place of the other map, int64, shape (n,); -1 where one patient has more
-        than half of a finding's maps, so that not every one has another.
+        The place of the other map, int64, shape (n,); -1 of a finding that only one
+        patient has.
     """
     names = np.asarray(findings)
     others = np.full(len(names), -1, dtype=np.int64)
@@ -168,6 +169,11 @@ def find_other_maps(
         shift = int(sizes.max())
         if 2 * shift <= len(rows):
             others[rows] = np.roll(rows, -shift)
+            continue
+        for place, row in enumerate(rows):
+            near = rows[patient_ids[rows] != patient_ids[row]]
+            if near.size:
+                others[row] = near[place % near.size]
     return others
 
 

@@ -52,6 +52,7 @@ def say_scores(values: Mapping[str, Any]) -> list[str]:
         lines.append(_say_pointing(name, block, values, whole=number == 0))
         lines += _say_sanity(name, block)
         lines += _say_faithfulness(name, block)
+        lines += _say_gaps(name, block)
     if values["num_patients"] < FEW_PATIENTS:
         lines.append(
             f"Only {number_of(values['num_patients'], 'patient')}: the intervals are "
@@ -189,6 +190,21 @@ def _say_faithfulness(name: str, block: Mapping[str, Any]) -> list[str]:
         f"noise, pixels put back by {_difference(insertion)} "
         f"({number_of(found['n'], 'boxed finding')})."
     ]
+
+
+def _say_gaps(name: str, block: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if block["num_empty"]:
+        lines.append(
+            f"{number_of(block['num_empty'], 'map')} of {name} with nothing above 0 "
+            "score 0."
+        )
+    if block[OTHER_PATIENT]["num_without"]:
+        without = number_of(block[OTHER_PATIENT]["num_without"], "boxed finding")
+        lines.append(
+            f"For {without} no other patient's map of {name} is there: chance stands in."
+        )
+    return lines
 
 
 def _difference(value: Mapping[str, Any]) -> str:
