@@ -170,6 +170,8 @@ def _draw_example(above: Axes, below: Axes, example: ScoredMap) -> None:
         panel.contour(example.mask, levels=[0.5], colors=OUTLINE, linewidths=1.6)
     above.set_title(display_name(example.finding), size=10, loc="left")
     said = "hit" if example.scores["pointing"] >= 0.5 else "miss"
+    if not positive.any():
+        said = "nothing above 0"
     energy = format_number(example.scores["energy"], digits=2)
     below.set_title(f"{said}, energy {energy}", size=9, loc="left")
 
