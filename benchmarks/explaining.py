@@ -21,9 +21,10 @@ import numpy as np
 import tensorflow as tf
 from rounds import describe_machine, describe_rate, describe_ratio, run_rounds
 
-from dualnet.explain.activations import compute_activations
+from dualnet.explain.activations import read_activations
 from dualnet.explain.heat_maps import compute_heat_maps
 from dualnet.findings import NIH
+from dualnet.framework import load_framework
 from dualnet.models.dual import build_dual_classifier
 
 NUM_FEATURES = 9
@@ -78,8 +79,8 @@ def make_arms(
         return num_rows
 
     def activate() -> int:
-        for batch in batches:
-            compute_activations(model, batch)
+        for _ in read_activations(model, batches):
+            pass
         return num_rows
 
     def map_all() -> int:
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    load_framework()
     print(describe_machine())
     model = build_dual_classifier(
         image_size=options.size,

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from dualnet.errors import ImageError, RecordError
+from dualnet.explain.forward import compile_forward
 from dualnet.explain.stages import select_stages, sources_of, tensors_of
 
 
@@ -73,10 +74,9 @@ def read_activations(
     Yields:
         Each batch, and what `compute_activations` returns of it.
     """
-    inner: Any = show_stages(model, layers)
+    compute = compile_forward(show_stages(model, layers))
     for inputs in batches:
-        outputs = inner.predict_on_batch(check_inputs(model, inputs))
-        yield inputs, _as_arrays(outputs)
+        yield inputs, compute(check_inputs(model, inputs))
 
 
 def show_stages(model: keras.Model, layers: Sequence[str] | None = None) -> keras.Model:
