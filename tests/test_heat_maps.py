@@ -319,9 +319,25 @@ def test_every_layer_with_maps_can_be_looked_at():
         assert found.values.shape[1:] == model.get_layer(name).output.shape[1:3]
 
 
+def test_without_a_layer_the_deepest_one_is_taken_that_is_fine_enough():
+    inputs = make_inputs(1)
+    # residual has maps of 16x16, 8x8, 4x4 and 2x2 of pictures of 64 pixels
+    assert compute_heat_maps(dual(), inputs, [0]).layer == "image_add_3"
+    assert compute_heat_maps(dual("xnet"), inputs, [0]).layer == "image_conv_3"
+
+
+def test_a_model_whose_maps_are_single_values_is_refused():
+    image = keras.Input((1, 1, 1), name="image")
+    maps = keras.layers.Conv2D(2, 1, name="image_conv_1")(image)
+    flat = keras.layers.Flatten(name="image_flatten")(maps)
+    model = keras.Model({"image": image}, keras.layers.Dense(2, name="logits")(flat))
+    with pytest.raises(ConfigError, match=r"at least 2x2 .*Use larger pictures"):
+        HeatMapper(model)
+
+
 def test_no_rows_give_no_maps():
     inputs = {name: values[:0] for name, values in make_inputs().items()}
-    assert compute_heat_maps(dual(), inputs, []).values.shape == (0, 2, 2)
+    assert compute_heat_maps(dual(), inputs, []).values.shape == (0, 8, 8)
 
 
 REFUSED: dict[str, tuple[Callable[[], object], type[ValueError], str]] = {

@@ -96,7 +96,8 @@ class HeatMapper:
         method: One of `METHODS`.
         layer: The layer to look at, by its name; its maps are taken after the
             normalisation and the activation that follow it. None: the last one of the
-            image branch, or for the latter two methods the picture itself.
+            image branch with maps of at least 7x7, or for the latter two methods the
+            picture itself.
         batch_size: Rows at a time.
 
     Raises:
