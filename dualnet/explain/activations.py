@@ -53,7 +53,7 @@ def compute_activations(
     """
     inner = show_stages(model, layers)
     outputs: Any = inner(check_inputs(model, inputs), training=False)
-    return _as_arrays(outputs)
+    return _as_arrays(outputs, _names(model, layers))
 
 
 def read_activations(
@@ -75,8 +75,10 @@ def read_activations(
         Each batch, and what `compute_activations` returns of it.
     """
     compute = compile_forward(show_stages(model, layers))
+    names = _names(model, layers)
     for inputs in batches:
-        yield inputs, compute(check_inputs(model, inputs))
+        found = compute(check_inputs(model, inputs))
+        yield inputs, {name: found[name] for name in names}  # some back ends sort them
 
 
 def show_stages(model: keras.Model, layers: Sequence[str] | None = None) -> keras.Model:
@@ -120,7 +122,7 @@ def compute_prepared(
         tensor = tensors_of(makers[id(tensor)], "input")[0]
     inner = keras.Model(_inputs(model), {"prepared": tensor}, name="prepared")
     outputs: Any = inner(check_inputs(model, inputs), training=False)
-    return _as_arrays(outputs)["prepared"]
+    return _as_arrays(outputs, ["prepared"])["prepared"]
 
 
 def check_inputs(
@@ -219,11 +221,17 @@ def _inputs(model: keras.Model) -> dict[str, Any]:
     return {tensor.name: tensor for tensor in model.inputs}
 
 
-def _as_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Returns values in float32: those of mixed precision are of less."""
+def _names(model: keras.Model, layers: Sequence[str] | None) -> list[str]:
+    return [stage.name for stage in select_stages(model, layers)]
+
+
+def _as_arrays(
+    outputs: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Returns values in float32, in order: JAX and torch sort them by name."""
     return {
-        name: np.asarray(keras.ops.convert_to_numpy(values), np.float32)
-        for name, values in outputs.items()
+        name: np.asarray(keras.ops.convert_to_numpy(outputs[name]), np.float32)
+        for name in names
     }
 
 
