@@ -131,11 +131,16 @@ def test_differences_are_paired() -> None:
 
 
 def test_each_finding_has_its_own_number_and_interval() -> None:
-    values = np.array([[1.0] * 3] * 6 + [[0.0] * 3])
-    findings = ["Mass"] * 6 + ["Hernia"]
-    draws = resample_patients(list("abcdefa"), num_resamples=100, seed=0)
+    values = np.array([[1.0, 0.5, 0.5]] * 6 + [[0.0] * 3] * 4)
+    values[:3, 1] = 0.75
+    findings = ["Mass"] * 6 + ["Hernia"] * 4
+    draws = resample_patients(list("abcdefabcd"), num_resamples=100, seed=0)
     hernia, mass = describe_findings(draws, findings, {"map": values})
-    assert (hernia["finding"], hernia["n"], hernia["num_patients"]) == ("Hernia", 1, 1)
-    assert hernia["scores"]["map"]["pointing"]["interval"]["low"] is None  # one patient
+    assert (hernia["finding"], hernia["n"], hernia["num_patients"]) == ("Hernia", 4, 4)
+    assert hernia["scores"]["map"]["energy"]["interval"]["low"] is None  # 4 patients
     assert (mass["n"], mass["num_patients"]) == (6, 6)
-    assert mass["scores"]["map"]["energy"]["value"] == 1
+    scores = mass["scores"]["map"]
+    assert (scores["pointing"]["value"], scores["energy"]["value"]) == (1, 0.625)
+    # all six hit: so they do in every draw, which says nothing of a seventh
+    assert scores["pointing"]["interval"]["low"] is None
+    assert 0.5 <= scores["energy"]["interval"]["low"] < 0.625

@@ -30,6 +30,7 @@ import numpy as np
 
 from dualnet.evaluation.intervals.bootstrap import PatientResamples, resample_mean
 from dualnet.evaluation.intervals.resampled import Resampled
+from dualnet.training.selection import MIN_PATIENTS
 
 SCORES = ("pointing", "energy", "iou")
 IOU_THRESHOLD = 0.5  # of the map's maximum
@@ -243,7 +244,9 @@ def describe_findings(
 
     Returns:
         Plain values, one entry a finding: `finding`, `n` boxes, `num_patients`, and
-        by name the scores with their intervals.
+        by name the scores with their intervals. A score has none where fewer than
+        `MIN_PATIENTS` patients have the finding, or all rows score the same: none of
+        four is none of four in every draw.
     """
     names = np.asarray(findings)
     described = []
@@ -256,11 +259,20 @@ def describe_findings(
                 "n": int(rows.sum()),
                 "num_patients": int(np.unique(part.codes).size),
                 "scores": {
-                    name: describe_scores(resample_scores(part, values[rows]))
+                    name: _describe_part(part, values[rows])
                     for name, values in scores.items()
                 },
             }
         )
+    return described
+
+
+def _describe_part(draws: PatientResamples, values: np.ndarray) -> dict[str, Any]:
+    described = describe_scores(resample_scores(draws, values))
+    few = np.unique(draws.codes).size < MIN_PATIENTS
+    for name, column in zip(SCORES, values.T, strict=True):
+        if few or np.ptp(column) == 0:
+            described[name]["interval"] |= {"low": None, "high": None}
     return described
 
 
