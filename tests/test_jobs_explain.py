@@ -41,7 +41,10 @@ def run(small_phantom: Path, folder: Path) -> Path:
         "model.metadata_fields=[age, follow_up, view, sex]",
         "training.halves_first=false",
     )
-    train_run(config, folder / "fused")
+    with pytest.MonkeyPatch.context() as undrawn:
+        page = "dualnet.jobs.training_page.write_training_page"
+        undrawn.setattr(page, lambda *_, **__: None)
+        train_run(config, folder / "fused")
     write_predictions(folder / "fused", folder / "cache")
     return folder / "fused"
 
@@ -379,8 +382,10 @@ def test_a_real_radiograph_is_explained_with_its_box(
 
 @pytest.mark.usefixtures("drawn")
 def test_the_command_says_where_the_page_lies(
-    run: Path, boxed: pd.Series, tmp_path: Path, capsys
+    run: Path, boxed: pd.Series, tmp_path: Path, capsys, monkeypatch
 ) -> None:
+    page = "dualnet.jobs.explain.write_explanation_page"
+    monkeypatch.setattr(page, lambda *_, **__: None)
     words = ["--image-id", boxed["image_id"], "--method", "grad_cam"]
     assert main(["explain", str(run), *words, "--out", str(tmp_path)]) == 0
     assert f"explanation: {tmp_path / 'index.html'}" in capsys.readouterr().out
