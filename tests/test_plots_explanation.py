@@ -206,7 +206,7 @@ def test_the_explanation_is_said_in_sentences(values) -> None:
         "picture +2.00, view AP +.30, age 57 -.20.",
         "The highest point of the heat map lies inside the box. The box has .600 of what "
         "speaks for the finding, and .125 of the picture.",
-        "Of the 1 nearest training patients, 1 have Pleural Thickening; of all 1,000 "
+        "Of the nearest 1 training patient, 1 has Pleural Thickening; of all 1,000 "
         "radiographs, .070.",
     ]
 

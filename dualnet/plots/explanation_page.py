@@ -25,7 +25,7 @@ from dualnet.plots.explanation_bars import (
 )
 from dualnet.plots.explanation_curves import plot_curves
 from dualnet.plots.style import display_name, save_figure
-from dualnet.wording import format_number
+from dualnet.wording import format_number, number_of
 
 PAGE = "index.html"
 FIGURES = ("heat_map", "probabilities", "shares", "curves")
@@ -171,10 +171,11 @@ def _say_inside(inside: Mapping[str, Any]) -> str:
 
 
 def _say_neighbours(neighbours: Mapping[str, Any], finding: str) -> str:
-    number = len(neighbours["cases"])
+    patients = number_of(len(neighbours["cases"]), "training patient")
+    count = neighbours["num_with_finding"]
     return (
-        f"Of the {number} nearest training patients, {neighbours['num_with_finding']} "
-        f"have {display_name(finding)}; of all {neighbours['num_images']:,} radiographs, "
+        f"Of the nearest {patients}, {count} {'has' if count == 1 else 'have'} "
+        f"{display_name(finding)}; of all {neighbours['num_images']:,} radiographs, "
         f"{format_number(neighbours['share_with_finding'])}."
     )
 
