@@ -18,6 +18,7 @@ from dualnet.explain.activations import (
     split_logits,
 )
 from dualnet.explain.channels import compute_statistics
+from dualnet.explain.stages import find_sources
 from dualnet.models.dual import build_dual_classifier
 
 CLASSES = ("Effusion", "Mass", "No Finding")
@@ -209,6 +210,19 @@ def test_inputs_that_do_not_fit_are_refused_by_value(model, inputs):
 
 def test_first_filters_are_the_kernels_of_the_first_convolution(model):
     np.testing.assert_array_equal(first_filters(model), [[[[1, -1]]]])
+
+
+def test_sources_are_found_where_the_paths_double_with_each_layer():
+    image, metadata = (keras.Input((2,), name=name) for name in ("image", "metadata"))
+    both = image
+    for _ in range(60):  # 2**60 paths, as DenseNet has
+        both = keras.layers.Add()([both, keras.layers.ReLU()(both)])
+    joined = keras.layers.Concatenate()([both, metadata])
+    model = keras.Model([image, metadata], joined)
+    sources = find_sources(model)
+    assert sources[id(both)] == {"image"}
+    assert sources[id(metadata)] == {"metadata"}
+    assert sources[id(joined)] == {"image", "metadata"}
 
 
 def test_fusion_parts_say_which_branch_each_unit_is_from(model):

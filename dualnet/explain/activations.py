@@ -12,7 +12,7 @@ import numpy as np
 
 from dualnet.errors import ImageError, RecordError
 from dualnet.explain.forward import compile_forward
-from dualnet.explain.stages import select_stages, sources_of, tensors_of
+from dualnet.explain.stages import find_sources, select_stages, tensors_of
 
 
 def activation_layers(
@@ -174,8 +174,9 @@ def fusion_parts(model: keras.Model) -> dict[str, int]:
     tensors = tensors_of(fusion, "input") if fusion is not None else []
     if len(tensors) < 2 or not isinstance(fusion, keras.layers.Concatenate):
         return {}
+    sources = find_sources(model)
     return {
-        "+".join(sorted(sources_of(tensor))): tensor.shape[-1] for tensor in tensors
+        "+".join(sorted(sources[id(tensor)])): tensor.shape[-1] for tensor in tensors
     }
 
 

@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 
 from dualnet.evaluation.intervals.bootstrap import PatientResamples
 from dualnet.explain.localisation import resample_scores
+from dualnet.explain.stages import find_sources, tensors_of
 
 MAX_STAGES = 6
 
@@ -32,10 +33,12 @@ def list_stages(model: keras.Model) -> list[list[str]]:
         groups: `logits` alone, then the others in equal shares. Layers of the record
         alone are left out, as no map of the picture sees them.
     """
+    sources = find_sources(model)
     names = [
         layer.name
         for layer in reversed(model.layers)
-        if layer.weights and "image" in _sources(layer)
+        if layer.weights
+        and any("image" in sources[id(one)] for one in tensors_of(layer, "output"))
     ]
     below = np.array_split(names[1:], min(MAX_STAGES - 1, len(names[1:])) or 1)
     return [names[:1], *(list(map(str, stage)) for stage in below if len(stage))]
@@ -131,13 +134,4 @@ def describe_correlations(
             }
             for layer, one in means.items()
         ],
-    }
-
-
-def _sources(layer: keras.layers.Layer) -> set[str]:
-    tensors = keras.tree.flatten(layer.output)
-    return {
-        source.name
-        for tensor in tensors
-        for source in keras.utils.get_source_inputs(tensor)
     }
