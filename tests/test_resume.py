@@ -166,7 +166,7 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
 def test_training_goes_on_while_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fill(*_: object) -> None:
+    def fill(*_: object, **settings: bool) -> None:
         raise StorageError("checkpoints: Received: No space left on device.")
 
     monkeypatch.setattr(checkpoint_keeper, "write_checkpoint", fill)
